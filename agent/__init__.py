@@ -1,0 +1,1 @@
+"""The office: probes, polls, reports, and their way to the collector."""

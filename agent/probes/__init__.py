@@ -1,0 +1,1 @@
+"""Probes are functions: a target and a deadline in, a Measurement out."""

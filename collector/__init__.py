@@ -1,0 +1,1 @@
+"""The centre: receives, stores, judges and shows."""

@@ -1,0 +1,1 @@
+"""Fourteen offices on one machine, over lines that can be cut."""
