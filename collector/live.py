@@ -1,0 +1,46 @@
+"""The live view: for each site its state and its newest report, as the page and metrics show it.
+
+Late reports never come here (design decision 7).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from tabuah.report import Report
+
+
+class State(Enum):
+    """What is known of a site now. The value is the word in metrics and API."""
+
+    UP = "up"
+    DEGRADED = "degraded"
+    DOWN = "down"
+    SILENT = "silent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A report and when the collector took it from the socket."""
+
+    report: Report
+    received_ms: int
+    """The collector's clock, ms since 1970 UTC."""
+    time_ms: int
+    """When it was measured: the office's clock where it can be believed, else corrected."""
+    corrected: bool
+    late: bool
+
+
+@dataclass(slots=True)
+class SiteView:
+    """One line of the overview."""
+
+    code: str
+    state: State
+    since_ms: int
+    """When the state began, ms since 1970 UTC."""
+    last: Received | None = None
+    """The newest live report; kept when the site goes silent, for its time alone."""
