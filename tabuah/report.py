@@ -46,7 +46,8 @@ class Interface:
 
     name: str
     oper_status: int
-    """ifOperStatus: 1 up, 2 down, 3 testing, 4 unknown, 5 dormant, 6 notPresent, 7 lowerLayerDown."""
+    """ifOperStatus: 1 up, 2 down, 3 testing, 4 unknown, 5 dormant, 6 notPresent,
+    7 lowerLayerDown."""
     speed_bps: int = 0
     """From ifHighSpeed or ifSpeed; 0 = the device does not say."""
     in_octets: int = 0
@@ -59,7 +60,7 @@ class Interface:
     counter_epoch: int = 0
     """Changes when the totals began anew (discontinuity, reboot, redial)."""
     last_change_ticks: int | None = None
-    """ifLastChange: the device's sysUpTime, in hundredths of a second, at the last change of state."""
+    """ifLastChange: the device's sysUpTime, in 1/100 s, at the last change of state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class Report:
 
     id: ReportId
     wall_ms: int
-    """The host's clock when the report was made, ms since 1970 UTC. May be wrong: see Host.clock."""
+    """The host's clock when the report was made, ms since 1970 UTC. May be wrong: see Host."""
     uptime_ms: int
     """CLOCK_BOOTTIME of the host: monotonic, counts sleep."""
     boot_id: bytes
