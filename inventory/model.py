@@ -1,0 +1,495 @@
+"""What exists and what was promised: offices, lines, devices, services, contracts.
+
+Field names equal the keys of the inventory (docs/inventory.md); durations are seconds and
+carry the suffix `_s`. Everything here is a value: `inventory.load` makes it from YAML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from inventory.hours import Hours
+from inventory.secret import SecretRef
+from tabuah.errors import NothingMatchedError, did_you_mean
+from tabuah.measurement import Kind, Role
+
+
+class Language(Enum):
+    """What offices and administrators read."""
+
+    INDONESIAN = "id"
+    ENGLISH = "en"
+
+
+class SiteKind(Enum):
+    """What sort of office it is."""
+
+    KECAMATAN = "kecamatan"
+    NAGARI = "nagari"
+    PUSKESMAS = "puskesmas"
+    OPD = "opd"
+    OTHER = "other"
+
+
+class CircuitRole(Enum):
+    """Whether a line is the one that serves, or stands by."""
+
+    PRIMARY = "primary"
+    BACKUP = "backup"
+
+
+class Technology(Enum):
+    """What the last mile is made of; each has its own bounds of what is normal."""
+
+    FIBRE = "fibre"
+    COPPER = "copper"
+    RADIO = "radio"
+    LTE = "lte"
+    VSAT = "vsat"
+
+
+class Ups(Enum):
+    """What stays powered when the mains fail."""
+
+    NONE = "none"
+    AGENT = "agent"
+    """The agent's host, but not the provider's terminal."""
+    ALL = "all"
+    UNKNOWN = "unknown"
+
+
+class Precision(Enum):
+    """How near a location is to the office itself."""
+
+    EXACT = "exact"
+    APPROXIMATE = "approximate"
+    CENTROID = "centroid"
+    """The middle of the area it serves: good for a map and nothing finer."""
+
+
+class Formula(Enum):
+    """How a contract turns downtime into restitution (docs/inventory.md has the formulas)."""
+
+    PRORATA_ALL = "prorata_all"
+    PRORATA_EXCESS = "prorata_excess"
+    PRORATA_EXCESS_OVER_S = "prorata_excess_over_s"
+    X_Y_OVER_Z_SLG = "x_y_over_z_slg"
+
+
+class ClockStart(Enum):
+    """When a contract's outage begins to count."""
+
+    MEASURED = "measured"
+    TICKET = "ticket"
+
+
+class Exclusion(Enum):
+    """Causes that a contract does not count."""
+
+    MAINTENANCE = "maintenance"
+    POWER = "power"
+    GATEWAY = "gateway"
+    CONGESTION = "congestion"
+    CENTRE = "centre"
+    SERVICE = "service"
+    AGENT = "agent"
+
+
+class ChannelKind(Enum):
+    """How a channel delivers. The value is its key in the inventory."""
+
+    ALERTMANAGER = "alertmanager"
+    WEBHOOK = "webhook"
+    APPRISE = "apprise"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """HOST:PORT; an IPv6 host is written in brackets."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """Return it as it is written in the inventory."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """WGS 84 degrees."""
+
+    lat: float
+    lon: float
+    precision: Precision
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """The person in charge (PIC) at an office. Personal data: kept out of repr, labels and logs."""
+
+    name: str | SecretRef = field(repr=False)
+    phone: str | SecretRef | None = field(default=None, repr=False)
+    email: str | SecretRef | None = field(default=None, repr=False)
+    hours: Hours | None = None
+    """When the person can be reached; the provider asks for it with a ticket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bandwidth:
+    """Mbit/s as contracted."""
+
+    down: float
+    up: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sla:
+    """What the signed contract promises. Nothing here has a default that speaks for a provider."""
+
+    availability: Decimal
+    """0 to 1, of a calendar month."""
+    monthly_fee: int | None = None
+    """Rupiah, before tax."""
+    formula: Formula | None = None
+    """Never None when `monthly_fee` is given."""
+    min_outage_s: float = 0.0
+    """Shorter outages do not count."""
+    clock_start: ClockStart = ClockStart.MEASURED
+    exclusions: tuple[Exclusion, ...] = ()
+    mttr_s: float | None = None
+    """The longest repair that the contract allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """One line of an office; its id is unique in the office."""
+
+    id: str
+    role: CircuitRole = CircuitRole.PRIMARY
+    provider: str = ""
+    product: str = ""
+    technology: Technology | None = None
+    sid: str = ""
+    """The provider's service number (nomor layanan)."""
+    interface: str | None = None
+    """On the agent's host; None = the default route."""
+    bandwidth: Bandwidth | None = None
+    sla: Sla | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What the agent asks, how often, and how long it waits."""
+
+    name: str
+    kind: Kind
+    target: str
+    """ping: a host; udp, tcp: HOST:PORT ([v6]:PORT); dns: the name asked for; http: a URL."""
+    role: Role = Role.OTHER
+    server: str = ""
+    """dns: the resolver, HOST or HOST:PORT."""
+    expect: str = ""
+    """http: a text that the body must hold."""
+    every_s: float = 10.0
+    count: int = 1
+    timeout_s: float = 2.0
+    circuit: str | None = None
+    service: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SnmpSecurity:
+    """One of SNMPv3's two keys: `auth` (sha1, sha256) or `priv` (aes128)."""
+
+    protocol: str
+    key: SecretRef
+
+
+@dataclass(frozen=True, slots=True)
+class Snmp:
+    """How a device is polled."""
+
+    version: str
+    """`2c` (community) or `3` (user, auth, priv)."""
+    port: int = 161
+    community: SecretRef | None = None
+    user: str = ""
+    auth: SnmpSecurity | None = None
+    priv: SnmpSecurity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How an administrator enters a device over SSH."""
+
+    user: str
+    key: SecretRef | None = None
+    """A private key: `key.path(base)` is its file."""
+    password: SecretRef | None = None
+    enable: SecretRef | None = None
+    """The second password of devices that have a privileged mode."""
+    jump: str = ""
+    """[USER@]HOST[:PORT] to go through; empty = straight."""
+    port: int = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A router, UPS or other thing of the office that is polled or configured."""
+
+    name: str
+    host: str
+    role: Role = Role.OTHER
+    platform: str = ""
+    interfaces: tuple[str, ...] = ()
+    """ifName of those to report; empty = all that are not loopback."""
+    every_s: float = 10.0
+    snmp: Snmp | None = None
+    login: Login | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Something citizens need that offices reach over their line."""
+
+    code: str
+    name: str
+    http: str
+    owner: str = ""
+    expect: str = ""
+    every_s: float = 300.0
+    timeout_s: float = 10.0
+    """Longer than a probe's 2 s: name, TCP, TLS and page are four or more trips, which over a
+    satellite of 0.6 s take 3 s when all is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """What several offices' lines share (STO, witel): a fault there silences them together."""
+
+    code: str
+    name: str
+    parent: str | None = None
+    guessed: bool = False
+    """Whether the membership is our guess rather than the provider's word."""
+
+
+@dataclass(frozen=True, slots=True)
+class PowerGroup:
+    """Offices on one feeder or substation of the power company."""
+
+    code: str
+    name: str
+    guessed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A host elsewhere by which the collector tells its own fault from the offices'."""
+
+    ping: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Beyond these a line is degraded."""
+
+    rtt_s: float
+    loss: float
+    """Share of packets, 0 to 1."""
+    jitter_s: float
+
+
+DEFAULT_BOUNDS: Mapping[Technology, Bounds] = {
+    # Ours, for telling 'as usual' from 'worse'; no provider promises them.
+    Technology.FIBRE: Bounds(0.100, 0.02, 0.030),
+    Technology.COPPER: Bounds(0.150, 0.02, 0.050),
+    Technology.RADIO: Bounds(0.150, 0.03, 0.050),
+    Technology.LTE: Bounds(0.250, 0.03, 0.080),
+    # Geostationary: 550-650 ms is normal.
+    Technology.VSAT: Bounds(0.800, 0.05, 0.100),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One way to people; exactly one of the four is given (`kind` says which)."""
+
+    name: str
+    alertmanager: tuple[str | SecretRef, ...] = ()
+    """URLs of all members of one Alertmanager cluster."""
+    webhook: str | SecretRef | None = None
+    apprise: SecretRef | None = None
+    command: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> ChannelKind:
+        """Return which of the four it is."""
+        if self.alertmanager:
+            return ChannelKind.ALERTMANAGER
+        if self.webhook is not None:
+            return ChannelKind.WEBHOOK
+        return ChannelKind.APPRISE if self.apprise is not None else ChannelKind.COMMAND
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """Whom to tell, and when to tell again."""
+
+    channels: tuple[Channel, ...] = ()
+    escalate_after_s: float = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """Planned work: in [begins, ends) nothing is alerted; whether it counts is the contract's."""
+
+    sites: tuple[str, ...]
+    begins: datetime
+    """Aware, in UTC."""
+    ends: datetime
+    why: str = ""
+    announced: bool = False
+
+    def covers(self, site: str, at: datetime) -> bool:
+        """Return whether `site` is under maintenance at `at` (aware)."""
+        return site in self.sites and self.begins <= at < self.ends
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long the store keeps what it has."""
+
+    reports_s: float = timedelta(days=90).total_seconds()
+    rollups_s: float = timedelta(days=5 * 365).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Traps:
+    """Where traps of foreign devices are heard."""
+
+    listen: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One office."""
+
+    code: str
+    name: str
+    kind: SiteKind = SiteKind.OTHER
+    kecamatan: str = ""
+    kabupaten: str = ""
+    """The loader fills in the organisation where it is absent."""
+    location: Location | None = None
+    upstream: str | None = None
+    power_group: str | None = None
+    ups: Ups = Ups.UNKNOWN
+    hours: Hours | None = None
+    """When it serves; None = always."""
+    contacts: tuple[Contact, ...] = ()
+    address: str | None = None
+    """Pinged from the centre."""
+    interval_s: float = 10.0
+    circuits: tuple[Circuit, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    """Those written down; `effective_probes` adds what `services` imply."""
+    devices: tuple[Device, ...] = ()
+    services: tuple[str, ...] = ()
+    where: str = field(default="", compare=False, repr=False)
+    """FILE:LINE of its entry, for messages."""
+
+    def circuit(self, circuit_id: str) -> Circuit | None:
+        """Return the line of that id, if the office has it."""
+        return next((circuit for circuit in self.circuits if circuit.id == circuit_id), None)
+
+    @property
+    def primary(self) -> Circuit | None:
+        """Return the line that serves: the first primary, else the first there is."""
+        primaries = (c for c in self.circuits if c.role is CircuitRole.PRIMARY)
+        return next(primaries, self.circuits[0] if self.circuits else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Everything that is known of an organisation's offices."""
+
+    organisation: str
+    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Asia/Jakarta"))
+    language: Language = Language.INDONESIAN
+    directory: Path = Path()
+    """Where it was read; `file:` secrets are relative to it."""
+    boundaries: Path | None = None
+    upstreams: Mapping[str, Upstream] = field(default_factory=dict)
+    power_groups: Mapping[str, PowerGroup] = field(default_factory=dict)
+    references: tuple[Reference, ...] = ()
+    services: Mapping[str, Service] = field(default_factory=dict)
+    bounds: Mapping[Technology, Bounds] = field(default_factory=lambda: dict(DEFAULT_BOUNDS))
+    """Complete: the inventory's own over `DEFAULT_BOUNDS`."""
+    alerts: Alerts = field(default_factory=Alerts)
+    heartbeat: str | SecretRef | None = None
+    remote_write: str | SecretRef | None = None
+    retention: Retention = field(default_factory=Retention)
+    traps: Traps | None = None
+    maintenance: tuple[Maintenance, ...] = ()
+    sites: tuple[Site, ...] = ()
+    _by_code: Mapping[str, Site] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the sites: the collector looks one up for each datagram."""
+        object.__setattr__(self, "_by_code", {site.code: site for site in self.sites})
+
+    def find(self, code: str) -> Site | None:
+        """Return the office of that code, if there is one."""
+        return self._by_code.get(code)
+
+    def site(self, code: str) -> Site:
+        """Return the office of that code.
+
+        Raises:
+            NothingMatchedError: there is none; the message suggests the nearest code.
+        """
+        found = self._by_code.get(code)
+        if found is None:
+            hint = did_you_mean(code, self._by_code)
+            raise NothingMatchedError(f"no site '{code}' in the inventory{hint}")
+        return found
+
+    def upstream_chain(self, site: Site) -> tuple[Upstream, ...]:
+        """Return what the office hangs on, nearest first, up to the root."""
+        chain: list[Upstream] = []
+        code = site.upstream
+        while code is not None and (upstream := self.upstreams.get(code)) is not None:
+            if upstream in chain:
+                break
+            chain.append(upstream)
+            code = upstream.parent
+        return tuple(chain)
+
+
+def effective_probes(site: Site, inventory: Inventory) -> tuple[Probe, ...]:
+    """Return the office's probes: those written down, and one for each service without its own."""
+    own = {probe.service for probe in site.probes if probe.service is not None}
+    implied = (
+        Probe(
+            name=service.code,
+            kind=Kind.HTTP,
+            target=service.http,
+            role=Role.SERVICE,
+            expect=service.expect,
+            every_s=service.every_s,
+            timeout_s=service.timeout_s,
+            service=service.code,
+        )
+        for code in site.services
+        if code not in own and (service := inventory.services.get(code)) is not None
+    )
+    return (*site.probes, *implied)
