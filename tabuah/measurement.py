@@ -25,7 +25,7 @@ class Kind(Enum):
 
 
 class Role(Enum):
-    """What a probe's or a device's answer is evidence of. The value is the word in the inventory."""
+    """What a probe's or a device's answer is evidence of. The value is the inventory's word."""
 
     GATEWAY = "gateway"
     FIRST_HOP = "first_hop"
@@ -93,7 +93,7 @@ class OneWay:
 
 @dataclass(frozen=True, slots=True)
 class Phases:
-    """Where the time of an HTTP(S) check went, in microseconds; None = not reached or not needed."""
+    """Where the time of an HTTP(S) check went, in microseconds; None = not reached, not needed."""
 
     resolve_us: int | None = None
     connect_us: int | None = None

@@ -1,0 +1,154 @@
+"""Reports as octets: the compact block that one OCTET STRING of an inform carries.
+
+    block   = version u8, flags u8, reports     (reports deflated as a whole if flag DEFLATE)
+    report  = length, head, section ...         (length: varint, of what follows it)
+    head    = epoch u64, seq u32, wall_ms u64, uptime_ms u64, boot_id 16 octets,
+              interval_ms u32, occasion u8      (big-endian, 49 octets)
+    section = type varint, length varint, body  (`tabuah.sections`)
+
+The version speaks of the sections alone: envelope and head never change, so that a
+collector can name, store and acknowledge a report whose sections it cannot read yet.
+Such a report is a `Packed`; `read` makes a `Report` of it.
+
+Raises `DecodeError`, and nothing else, for octets that are not a block.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from tabuah import sections, varint
+from tabuah.errors import DecodeError
+from tabuah.report import Occasion, Report, ReportId
+from tabuah.sections import Sections
+from tabuah.varint import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VERSION = 1
+DEFLATE = 0x01
+HISTORY = 0x02
+"""The reports come from the spool: they tell of the past and never of now."""
+
+MAX_INFLATED = 1 << 18
+"""No datagram of ours unpacks to more; a bomb stops here."""
+
+_HEAD = struct.Struct(">QIQQ16sIB")
+_OCCASIONS = {int(occasion): occasion for occasion in Occasion}
+
+
+class Packed(NamedTuple):
+    """One report, named but not read: what is stored, and what intake decides on."""
+
+    epoch: int
+    seq: int
+    wall_ms: int
+    uptime_ms: int
+    boot_id: bytes
+    interval_ms: int
+    occasion: int
+    octets: bytes
+    """The version octet, then head and sections."""
+
+    @property
+    def readable(self) -> bool:
+        """Whether the sections are of a version that `read` knows."""
+        return self.octets[0] == VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What one OCTET STRING holds."""
+
+    reports: tuple[Packed, ...]
+    history: bool
+
+
+def pack(report: Report) -> Packed:
+    """Return the report as it is stored and sent."""
+    head = _HEAD.pack(
+        report.id.epoch,
+        report.id.seq,
+        report.wall_ms,
+        report.uptime_ms,
+        report.boot_id,
+        report.interval_ms,
+        report.occasion,
+    )
+    body = sections.write(
+        Sections(report.measurements, report.devices, report.host, report.agent, report.path)
+    )
+    return unpack(bytes((VERSION,)) + head + body)
+
+
+def unpack(octets: bytes) -> Packed:
+    """Return a stored report by its head."""
+    if len(octets) < 1 + _HEAD.size:
+        raise DecodeError(f"a report of {len(octets)} octets is shorter than its head")
+    return Packed._make((*_HEAD.unpack_from(octets, 1), octets))
+
+
+def read(site: str, packed: Packed) -> Report:
+    """Return the whole report of `site`.
+
+    Raises:
+        DecodeError: its sections are damaged, or of a version that is not known here.
+    """
+    if not packed.readable:
+        raise DecodeError(f"{site}: report of version {packed.octets[0]}, newer than {VERSION}")
+    said = sections.read(packed.octets[1 + _HEAD.size :])
+    return Report(
+        id=ReportId(site, packed.epoch, packed.seq),
+        wall_ms=packed.wall_ms,
+        uptime_ms=packed.uptime_ms,
+        boot_id=packed.boot_id,
+        interval_ms=packed.interval_ms,
+        occasion=_OCCASIONS.get(packed.occasion, Occasion.CYCLE),
+        path=said.path,
+        measurements=said.measurements,
+        devices=said.devices,
+        host=said.host,
+        agent=said.agent,
+    )
+
+
+def encode(reports: Sequence[Packed], *, history: bool = False) -> bytes:
+    """Return a block of reports that were packed in one version; deflated when that is shorter."""
+    body = bytearray()
+    for report in reports:
+        varint.put(body, len(report.octets) - 1)
+        body += report.octets[1:]
+    version = reports[0].octets[0] if reports else VERSION
+    flags = HISTORY if history else 0
+    deflated = zlib.compress(body, 9, wbits=-15)
+    if len(deflated) < len(body):
+        return bytes((version, flags | DEFLATE)) + deflated
+    return bytes((version, flags)) + body
+
+
+def decode(octets: bytes) -> Block:
+    """Return the reports of a block by their heads, whatever their version."""
+    if len(octets) < 2:
+        raise DecodeError("a block of under two octets")
+    version, flags = octets[0], octets[1]
+    reader = Reader(_inflate(octets[2:]) if flags & DEFLATE else octets[2:])
+    prefix = bytes((version,))
+    reports = []
+    while not reader.done:
+        reports.append(unpack(prefix + reader.take(reader.number())))
+    return Block(tuple(reports), bool(flags & HISTORY))
+
+
+def _inflate(body: bytes) -> bytes:
+    inflater = zlib.decompressobj(wbits=-15)
+    try:
+        inflated = inflater.decompress(body, MAX_INFLATED)
+    except zlib.error as error:
+        raise DecodeError(f"a block that does not inflate: {error}") from error
+    if not inflater.eof:
+        raise DecodeError("a block that is cut off, or inflates without end")
+    return inflated

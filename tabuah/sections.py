@@ -1,0 +1,289 @@
+"""The sections of a report: what each holds, field by field, as tables.
+
+A table names the fields of one dataclass of `tabuah.measurement` or `tabuah.report` in the
+order in which they travel; the same table writes and reads. It grows at its end only: a
+reader that finds less takes the dataclass's defaults, a reader that finds more leaves it.
+A number that an enum does not know (a newer agent's word) reads as the enum's 'unknown'.
+
+Raises `DecodeError` for octets that are no section.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from tabuah import varint
+from tabuah.errors import DecodeError
+from tabuah.measurement import Kind, Measurement, OneWay, Phases, Role, Stage, Status, Timing
+from tabuah.report import Agent, Clock, Device, Host, Interface
+from tabuah.varint import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MEASUREMENT, DEVICE, INTERFACE, HOST, AGENT, PATH = 1, 2, 3, 4, 5, 6
+"""Section types. An interface belongs to the device before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Codec:
+    put: Callable[[bytearray, Any], None]
+    take: Callable[[Reader], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    make: Callable[..., Any]
+    fields: tuple[tuple[str, _Codec], ...]
+
+    def write(self, out: bytearray, value: object) -> None:
+        for name, codec in self.fields:
+            codec.put(out, getattr(value, name))
+
+    def read(self, reader: Reader) -> Any:
+        values = {}
+        for name, codec in self.fields:
+            if reader.done:
+                break
+            values[name] = codec.take(reader)
+        try:
+            return self.make(**values)
+        except TypeError as error:  # a field without a default is missing
+            raise DecodeError(f"a section that ends too early: {error}") from error
+
+
+NUMBER = _Codec(varint.put, Reader.number)
+TEXT = _Codec(varint.put_text, Reader.text)
+
+
+def _optional(codec: _Codec) -> _Codec:
+    """Present fields follow a 1, absent ones are a 0."""
+
+    def put(out: bytearray, value: object) -> None:
+        out.append(0 if value is None else 1)
+        if value is not None:
+            codec.put(out, value)
+
+    def take(reader: Reader) -> Any:
+        return codec.take(reader) if reader.number() else None
+
+    return _Codec(put, take)
+
+
+def _small() -> _Codec:
+    """An optional number costs no octet more than a number: 0 is absent, n + 1 is n."""
+
+    def put(out: bytearray, value: int | None) -> None:
+        varint.put(out, 0 if value is None else value + 1)
+
+    def take(reader: Reader) -> int | None:
+        number = reader.number()
+        return None if number == 0 else number - 1
+
+    return _Codec(put, take)
+
+
+def _signed() -> _Codec:
+    def put(out: bytearray, value: int) -> None:
+        varint.put(out, varint.zigzag(value))
+
+    return _Codec(put, lambda reader: varint.unzigzag(reader.number()))
+
+
+def _choice(numbers: Mapping[Any, int], unknown: object) -> _Codec:
+    members = {number: member for member, number in numbers.items()}
+    return _Codec(
+        lambda out, value: varint.put(out, numbers[value]),
+        lambda reader: members.get(reader.number(), unknown),
+    )
+
+
+def _nested(table: _Table) -> _Codec:
+    """A dataclass within: its fields one after the other, all of them."""
+
+    def take(reader: Reader) -> Any:
+        return table.make(*(codec.take(reader) for _, codec in table.fields))
+
+    return _Codec(table.write, take)
+
+
+_SMALL = _small()
+_KIND = _choice(
+    {Kind.PING: 1, Kind.UDP: 2, Kind.DNS: 3, Kind.TCP: 4, Kind.HTTP: 5},
+    None,
+)
+_ROLE = _choice(
+    {
+        Role.OTHER: 0,
+        Role.GATEWAY: 1,
+        Role.FIRST_HOP: 2,
+        Role.CENTRE: 3,
+        Role.PUBLIC: 4,
+        Role.SERVICE: 5,
+        Role.UPS: 6,
+    },
+    Role.OTHER,
+)
+_STATUS = _choice({status: int(status) for status in Status}, Status.UNKNOWN)
+_STAGE = _choice({stage: int(stage) for stage in Stage}, Stage.ANSWER)
+_CLOCK = _choice({clock: int(clock) for clock in Clock}, Clock.UNKNOWN)
+
+_TIMING = _Table(
+    Timing,
+    (("min_us", NUMBER), ("mean_us", NUMBER), ("max_us", NUMBER), ("jitter_us", _SMALL)),
+)
+_ONE_WAY = _Table(OneWay, (("sent", NUMBER), ("received", NUMBER), ("jitter_us", _SMALL)))
+_PHASES = _Table(
+    Phases,
+    (
+        ("resolve_us", _SMALL),
+        ("connect_us", _SMALL),
+        ("tls_us", _SMALL),
+        ("first_byte_us", _SMALL),
+        ("body_us", _SMALL),
+    ),
+)
+_MEASUREMENT = _Table(
+    Measurement,
+    (
+        ("probe", TEXT),
+        ("kind", _KIND),
+        ("role", _ROLE),
+        ("status", _STATUS),
+        ("stage", _STAGE),
+        ("run", NUMBER),
+        ("age_ms", NUMBER),
+        ("sent", NUMBER),
+        ("received", NUMBER),
+        ("circuit", _optional(TEXT)),
+        ("service", _optional(TEXT)),
+        ("rtt", _optional(_nested(_TIMING))),
+        ("forward", _optional(_nested(_ONE_WAY))),
+        ("backward", _optional(_nested(_ONE_WAY))),
+        ("phases", _optional(_nested(_PHASES))),
+        ("code", _SMALL),
+        ("certificate_days", _optional(_signed())),
+    ),
+)
+_DEVICE = _Table(
+    Device,
+    (
+        ("name", TEXT),
+        ("role", _ROLE),
+        ("status", _STATUS),
+        ("run", NUMBER),
+        ("age_ms", NUMBER),
+        ("uptime_ticks", _SMALL),
+        ("host_uptime_ticks", _SMALL),
+        ("load_centi", _SMALL),
+        ("memory_available_kib", _SMALL),
+    ),
+)
+_INTERFACE = _Table(
+    Interface,
+    (
+        ("name", TEXT),
+        ("oper_status", NUMBER),
+        ("speed_bps", NUMBER),
+        ("in_octets", NUMBER),
+        ("out_octets", NUMBER),
+        ("in_errors", NUMBER),
+        ("out_errors", NUMBER),
+        ("in_discards", NUMBER),
+        ("out_discards", NUMBER),
+        ("counter_epoch", NUMBER),
+        ("last_change_ticks", _SMALL),
+    ),
+)
+_HOST = _Table(
+    Host,
+    (
+        ("clock", _CLOCK),
+        ("memory_total_kib", NUMBER),
+        ("memory_available_kib", NUMBER),
+        ("load_centi", NUMBER),
+    ),
+)
+_AGENT = _Table(
+    Agent,
+    (
+        ("version", TEXT),
+        ("resident_kib", NUMBER),
+        ("backlog", NUMBER),
+        ("dropped", NUMBER),
+        ("srtt_ms", NUMBER),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """What the sections of one report said."""
+
+    measurements: tuple[Measurement, ...] = ()
+    devices: tuple[Device, ...] = ()
+    host: Host = field(default_factory=Host)
+    agent: Agent = field(default_factory=Agent)
+    path: str = ""
+
+
+def write(sections: Sections) -> bytes:
+    """Return the sections as octets."""
+    out = bytearray()
+
+    def section(kind: int, table: _Table, value: object) -> None:
+        body = bytearray()
+        table.write(body, value)
+        out.append(kind)
+        varint.put(out, len(body))
+        out.extend(body)
+
+    for measurement in sections.measurements:
+        section(MEASUREMENT, _MEASUREMENT, measurement)
+    for device in sections.devices:
+        section(DEVICE, _DEVICE, device)
+        for interface in device.interfaces:
+            section(INTERFACE, _INTERFACE, interface)
+    section(HOST, _HOST, sections.host)
+    section(AGENT, _AGENT, sections.agent)
+    if sections.path:
+        path = sections.path.encode()
+        out.append(PATH)
+        varint.put(out, len(path))
+        out += path
+    return bytes(out)
+
+
+def read(octets: bytes) -> Sections:
+    """Return what the sections say; those of an unknown type are passed over."""
+    measurements: list[Measurement] = []
+    devices: list[Device] = []
+    host, agent, path = Host(), Agent(), ""
+    for kind, section in _split(octets):
+        if kind == MEASUREMENT:
+            measurement = _MEASUREMENT.read(Reader(section))
+            if measurement.kind is not None:  # else a kind of probe that a newer agent knows
+                measurements.append(measurement)
+        elif kind == DEVICE:
+            devices.append(_DEVICE.read(Reader(section)))
+        elif kind == INTERFACE:
+            if not devices:
+                raise DecodeError("an interface without its device")
+            interfaces = (*devices[-1].interfaces, _INTERFACE.read(Reader(section)))
+            devices[-1] = replace(devices[-1], interfaces=interfaces)
+        elif kind == HOST:
+            host = _HOST.read(Reader(section))
+        elif kind == AGENT:
+            agent = _AGENT.read(Reader(section))
+        elif kind == PATH:
+            path = section.decode(errors="replace")
+    return Sections(tuple(measurements), tuple(devices), host, agent, path)
+
+
+def _split(octets: bytes) -> Iterable[tuple[int, bytes]]:
+    reader = Reader(octets)
+    while not reader.done:
+        kind = reader.number()
+        yield kind, reader.take(reader.number())
