@@ -1,0 +1,1 @@
+"""Offices, lines and a centre of network namespaces; needs root."""
