@@ -1,0 +1,114 @@
+"""What the page, the metrics and the API ask of the collector, and nothing more.
+
+`collector/app.py` answers; the tests answer with a small class of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from collector.live import Received, SiteView, State
+from collector.own_metrics import OwnMetrics
+from inventory.model import Circuit, Inventory
+from tabuah.measurement import Role
+from tabuah.report import Report
+
+_LIVE_STATES = frozenset({State.UP, State.DEGRADED})
+
+# Whether the line carries anything is told by what lies beyond it; the office's own gateway and
+# a service's server are evidence of other things.
+_BEYOND_THE_LINE = frozenset({Role.FIRST_HOP, Role.CENTRE, Role.PUBLIC})
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether reports are being taken and kept."""
+
+    storing: bool
+    """The last commit succeeded."""
+    hearing: bool
+    """The socket is open and being read."""
+    detail: str = ""
+    """Why not, for a person; empty when both are true."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the collector does its work."""
+        return self.storing and self.hearing
+
+
+class Rates(NamedTuple):
+    """Traffic of an office's line, from the counters of its last two live reports."""
+
+    down_bps: float
+    up_bps: float
+
+
+class Centre(Protocol):
+    """The collector, as seen from its faces. Called in the event loop, but for `reports`."""
+
+    @property
+    def inventory(self) -> Inventory:
+        """What exists, as last loaded; a reload gives another object."""
+
+    @property
+    def own(self) -> OwnMetrics:
+        """The collector's metrics about itself."""
+
+    def now_ms(self) -> int:
+        """Return the collector's clock, ms since 1970 UTC."""
+
+    def views(self) -> Sequence[SiteView]:
+        """Return the live view of every site, in any order."""
+
+    def view(self, code: str) -> SiteView | None:
+        """Return one site's live view, or None if there is no such site."""
+
+    def rates(self, code: str) -> Rates | None:
+        """Return the traffic now; None without two reports of the same counter epoch."""
+
+    def readiness(self) -> Readiness:
+        """Return whether reports are being taken and kept."""
+
+    def reports(
+        self, site: str, from_ms: int | None, to_ms: int | None, limit: int | None
+    ) -> list[Received]:
+        """Return the site's reports with from_ms <= time_ms < to_ms, oldest first.
+
+        None means without bound. Blocks on the disk: called in a worker thread.
+        """
+
+
+def live_report(view: SiteView, now_ms: int) -> Report | None:
+    """Return the report whose measurements may be shown as the present; None when there is none.
+
+    Only a site that is up or degraded has one. The age is looked at too: if the judge of silence
+    itself stood still, an old number must not pass for a live one. The bound lies above every
+    threshold of silence.
+    """
+    last = view.last
+    if last is None or view.state not in _LIVE_STATES:
+        return None
+    if now_ms - last.received_ms > max(60_000, 6 * last.report.interval_ms):
+        return None
+    return last.report
+
+
+def circuit_up(circuit: Circuit, circuits: Sequence[Circuit], report: Report) -> bool | None:
+    """Return whether a circuit carries traffic, by the report's own probes; None = not known.
+
+    A probe without a circuit leaves by the default route, and speaks for the circuit that has
+    no interface of its own, or for the only one there is.
+    """
+    default = circuit.interface is None or len(circuits) == 1
+    if report.path == circuit.id or (default and not report.path):
+        return True
+    answers = [
+        measurement.good
+        for measurement in report.measurements
+        if measurement.role in _BEYOND_THE_LINE
+        and (measurement.circuit == circuit.id or (default and measurement.circuit is None))
+    ]
+    return any(answers) if answers else None
