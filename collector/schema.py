@@ -1,0 +1,95 @@
+"""The tables of the store: a catalogue of days, and one table of raw reports for each day.
+
+Reports are only ever appended, in order of arrival, to the table of the UTC day they arrived
+in. Its index by site and time is built once, when the day is over: keeping reports clustered by
+site from the start writes some twenty times the bytes and takes a quarter of the rows a second.
+The tables that every database has are made by `collector/migrations/`; those of the days are
+made as the days come.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+)
+
+HEAD = "0001"
+"""The newest migration: what a database must carry for this program to use it."""
+
+VERSION_TABLE = "alembic_version"
+
+LATE = 1
+CORRECTED = 2
+"""Bits of a report's `flags`."""
+
+_DAY_MS = 86_400_000
+
+metadata = MetaData()
+
+days = Table(
+    "days",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),  # 20261231, of arrival, UTC
+    Column("closed", Boolean, nullable=False),
+    # Of `time_ms`; known once the day is closed.
+    Column("min_ms", BigInteger),
+    Column("max_ms", BigInteger),
+    Column("reports", BigInteger),
+    # How far the day strays from being sorted by arrival; see `collector.store.Order`.
+    Column("ahead_ms", BigInteger, nullable=False),
+    Column("back_ms", BigInteger, nullable=False),
+)
+
+heard = Table(
+    "heard",
+    metadata,
+    Column("site", String, primary_key=True),
+    Column("day", Integer, nullable=False),  # the last one with a report that was not late
+)
+
+
+def day_of(ms: int) -> int:
+    """Return the UTC day of `ms` since 1970 as a number that reads as a date: 20261231."""
+    # Whole days first: a float of milliseconds need not be exact at midnight.
+    date = datetime.fromtimestamp(ms // _DAY_MS * 86_400, UTC)
+    return date.year * 10_000 + date.month * 100 + date.day
+
+
+def day_table(owner: MetaData, day: int) -> Table:
+    """Return the table of one day's reports, index included, registered with `owner`."""
+    name = f"reports_{day}"
+    if name in owner.tables:
+        return owner.tables[name]
+    return Table(
+        name,
+        owner,
+        # On SQLite an INTEGER PRIMARY KEY is the row's own number, and costs nothing.
+        Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+        Column("site", String, nullable=False),
+        Column("epoch", BigInteger, nullable=False),  # u64, kept as the signed 64 bits
+        Column("seq", BigInteger, nullable=False),
+        Column("time_ms", BigInteger, nullable=False),
+        Column("received_ms", BigInteger, nullable=False),
+        Column("flags", SmallInteger, nullable=False),
+        Column("block", LargeBinary, nullable=False),
+    )
+
+
+def day_index(table: Table) -> Index:
+    """Return the index that a day's table gets when the day is closed."""
+    name = f"{table.name}_site_time"
+    for index in table.indexes:
+        if index.name == name:
+            return index
+    return Index(name, table.c.site, table.c.time_ms)

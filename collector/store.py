@@ -1,0 +1,427 @@
+"""The store of raw reports: what was acknowledged is on disk, and is found again by site and time.
+
+Reports are appended in order of arrival, to one table a UTC day of arrival (`collector.schema`
+says why); a day that is over gets its index by `close_days`. Until then its reports are found by
+bisecting the order of arrival, see `Order`. A report's block is opaque here.
+
+All calls block: they are made from worker threads. One Store may be used by several at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    MetaData,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy import Row as Record
+
+from collector.database import StoreError, explained, open_engine, writing
+from collector.schema import CORRECTED, LATE, day_index, day_of, day_table, days, heard
+
+__all__ = ["Row", "Store", "StoreError"]
+
+_SIGN = 1 << 63
+_U64 = (1 << 64) - 1
+_COARSE_MS = 1_000
+_STEP = 20_000
+
+
+class Row(NamedTuple):
+    """One report as the store keeps it."""
+
+    site: str
+    epoch: int
+    """u64."""
+    seq: int
+    time_ms: int
+    """When it was measured (corrected), ms since 1970 UTC."""
+    received_ms: int
+    """The collector's clock at arrival; its UTC day chooses the table."""
+    late: bool
+    corrected: bool
+    block: bytes
+    """As `tabuah.block` encodes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How a day's reports lie in order of arrival, so that an open day needs no index.
+
+    `received_ms` grows with `id`, but for the collector's clock being set back by at most
+    `back_ms`; and no `time_ms` is ahead of its `received_ms` by more than `ahead_ms`. Hence no
+    report of time T lies before the place that a bisection for T - ahead_ms - back_ms finds.
+    """
+
+    high_ms: int
+    """The greatest `received_ms`, or more."""
+    ahead_ms: int = 0
+    back_ms: int = 0
+
+    @property
+    def slack_ms(self) -> int:
+        """How much earlier than a report's time the bisection must look."""
+        return self.ahead_ms + self.back_ms
+
+    def after(self, rows: Sequence[Row]) -> Order:
+        """Return the order once `rows` are appended; in whole seconds, to change rarely."""
+        high, ahead, back = self.high_ms, self.ahead_ms, self.back_ms
+        for row in rows:
+            received = row.received_ms
+            if row.time_ms - received > ahead:
+                ahead = _coarse(row.time_ms - received)
+            if received > high:
+                high = received
+            elif high - received > back:
+                back = _coarse(high - received)
+        return Order(high, ahead, back)
+
+
+class Store:
+    """The database of one collector; a context manager."""
+
+    def __init__(self, engine: Engine, place: str, *, read_only: bool) -> None:
+        self._engine = engine
+        self._writer = writing(engine)
+        self.place = place
+        """The database's file, or its URL without the password, for messages."""
+        self._read_only = read_only
+        self._lock = threading.Lock()
+        self._tables = MetaData()
+        self._orders: dict[int, Order] = {}
+        """Of the days known to be open, as last committed."""
+        self._heard: dict[str, int] = {}
+        """As last committed."""
+
+    @classmethod
+    def open(cls, data: Path | str, *, read_only: bool = False) -> Store:
+        """Return the store in the folder `data`, or at a database URL, made or migrated if need be.
+
+        Args:
+            data: the collector's data folder, or `postgresql+psycopg://...`.
+            read_only: for commands beside, or without, a running collector: never writes.
+
+        Raises:
+            StoreError: damaged, locked, not to be opened, or written by a newer tabuah; the
+                message says what to do.
+        """
+        engine, place = open_engine(data, read_only=read_only)
+        store = cls(engine, place, read_only=read_only)
+        try:
+            store._load()
+        except StoreError:
+            engine.dispose()
+            raise
+        return store
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the database back."""
+        self._engine.dispose()
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """Keep `rows`, all or none, durably once this returns.
+
+        Raises:
+            StoreError: none was kept: the disk is full, the database is locked or damaged.
+        """
+        batches: dict[int, list[Row]] = defaultdict(list)
+        for row in rows:
+            batches[day_of(row.received_ms)].append(row)
+        if not batches:
+            return
+        with self._lock:
+            orders: dict[int, Order] = {}
+            news = {
+                row.site: day
+                for day, batch in batches.items()
+                for row in batch
+                if not row.late and self._heard.get(row.site, 0) < day
+            }
+            with self._writing() as connection:
+                for day, batch in batches.items():
+                    orders[day] = self._prepare_day(connection, day, batch)
+                    connection.execute(insert(self._table(day)), [_values(row) for row in batch])
+                self._note_heard(connection, news)
+            self._orders.update(orders)
+            self._heard.update(news)
+
+    def close_days(self, now_ms: int) -> list[int]:
+        """Index the days that are over, and return them (20261231); cheap when there are none.
+
+        Appending waits meanwhile. A report that still arrives in a closed day opens it again.
+        """
+        closed = []
+        with self._reading() as connection:
+            open_days = select(days.c.day).where(~days.c.closed, days.c.day < day_of(now_ms))
+            due = connection.scalars(open_days.order_by(days.c.day)).all()
+        for day in due:
+            with self._lock:
+                with self._writing() as connection:
+                    table = self._table(day)
+                    day_index(table).create(connection, checkfirst=True)
+                    low, high, count = connection.execute(
+                        select(func.min(table.c.time_ms), func.max(table.c.time_ms), func.count())
+                    ).one()
+                    connection.execute(
+                        update(days)
+                        .where(days.c.day == day)
+                        .values(closed=True, min_ms=low, max_ms=high, reports=count)
+                    )
+                self._orders.pop(day, None)
+            closed.append(day)
+        return closed
+
+    def drop_days(self, before_ms: int) -> list[int]:
+        """Forget all reports that arrived before the UTC day of `before_ms`; return the days.
+
+        In small steps, between which appending goes on.
+        """
+        first = day_of(before_ms)
+        with self._reading() as connection:
+            old = connection.scalars(select(days.c.day).where(days.c.day < first)).all()
+        for day in old:
+            self._drop_day(day)
+        with self._lock:
+            with self._writing() as connection:
+                connection.execute(delete(heard).where(heard.c.day < first))
+            self._heard = {site: day for site, day in self._heard.items() if day >= first}
+        return list(old)
+
+    def ids(self, since_ms: int) -> Iterator[tuple[str, int, int]]:
+        """Stream (site, epoch, seq) of all that arrived since `since_ms`, in order of arrival."""
+        with self._reading() as connection:
+            catalogue = connection.execute(
+                select(days).where(days.c.day >= day_of(since_ms)).order_by(days.c.day)
+            ).all()
+            for entry in catalogue:
+                table = self._table(entry.day)
+                first = _first_id(connection, table, since_ms - entry.back_ms)
+                wanted = (
+                    select(table.c.site, table.c.epoch, table.c.seq)
+                    .where(table.c.id >= first, table.c.received_ms >= since_ms)
+                    .order_by(table.c.id)
+                )
+                stream = connection.execution_options(yield_per=5_000).execute(wanted)
+                for site, epoch, seq in stream:
+                    yield site, epoch & _U64, seq
+
+    def reports(self, site: str, from_ms: int, to_ms: int, limit: int | None = None) -> list[Row]:
+        """Return the site's reports measured in [from_ms, to_ms), by time, whenever they arrived.
+
+        Args:
+            site: its code.
+            from_ms: ms since 1970 UTC.
+            to_ms: likewise, exclusive.
+            limit: at most so many, the earliest.
+        """
+        found: list[Row] = []
+        with self._reading() as connection:
+            for entry in connection.execute(select(days).order_by(days.c.day)).all():
+                table = self._table(entry.day)
+                wanted = (
+                    select(table)
+                    .where(
+                        table.c.site == site, table.c.time_ms >= from_ms, table.c.time_ms < to_ms
+                    )
+                    .order_by(table.c.time_ms, table.c.id)
+                    .limit(limit)
+                )
+                if not entry.closed:
+                    slack = entry.ahead_ms + entry.back_ms
+                    wanted = wanted.where(
+                        table.c.id >= _first_id(connection, table, from_ms - slack)
+                    )
+                elif entry.max_ms < from_ms or entry.min_ms >= to_ms:
+                    continue
+                found.extend(map(_row, connection.execute(wanted)))
+        found.sort(key=lambda row: row.time_ms)  # stable: equal times stay in order of arrival
+        return found if limit is None else found[:limit]
+
+    def newest(self, sites: Collection[str] | None = None) -> dict[str, Row]:
+        """Return each site's newest report that was not late; those never heard are left out.
+
+        Args:
+            sites: their codes; None = all.
+        """
+        found: dict[str, Row] = {}
+        with self._reading() as connection:
+            wanted: dict[int, set[str]] = defaultdict(set)
+            for site, day in connection.execute(select(heard.c.site, heard.c.day)):
+                if sites is None or site in sites:
+                    wanted[day].add(site)
+            catalogue = select(days.c.day, days.c.closed).where(days.c.day.in_(wanted))
+            for day, closed in connection.execute(catalogue).all():
+                look = _newest_by_index if closed else _newest_by_arrival
+                for row in look(connection, self._table(day), wanted[day]):
+                    found[row.site] = row
+        return found
+
+    def _load(self) -> None:
+        if self._read_only:
+            return
+        with self._reading() as connection:
+            for site, day in connection.execute(select(heard.c.site, heard.c.day)):
+                self._heard[site] = day
+
+    def _table(self, day: int) -> Table:
+        return day_table(self._tables, day)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with explained(self.place), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        if self._read_only:
+            raise StoreError(f"{self.place}: opened for reading only")
+        with explained(self.place), self._writer.begin() as connection:
+            yield connection
+
+    def _prepare_day(self, connection: Connection, day: int, batch: Sequence[Row]) -> Order:
+        """Have the day's table and catalogue entry ready for `batch`; return the order after it."""
+        before = self._orders.get(day) or self._reopen_day(connection, day, batch[0].received_ms)
+        after = before.after(batch)
+        if after.slack_ms != before.slack_ms:
+            connection.execute(
+                update(days)
+                .where(days.c.day == day)
+                .values(ahead_ms=after.ahead_ms, back_ms=after.back_ms)
+            )
+        return after
+
+    def _drop_day(self, day: int) -> None:
+        table = self._table(day)
+        with self._lock, self._writing() as connection:
+            day_index(table).drop(connection, checkfirst=True)
+            count = connection.scalar(select(func.max(table.c.id))) or 0
+        for last in range(_STEP, count, _STEP):
+            with self._lock, self._writing() as connection:
+                connection.execute(delete(table).where(table.c.id <= last))
+        with self._lock:
+            with self._writing() as connection:
+                table.drop(connection)
+                connection.execute(delete(days).where(days.c.day == day))
+            self._orders.pop(day, None)
+
+    def _reopen_day(self, connection: Connection, day: int, received_ms: int) -> Order:
+        """Return the order of a day that we have not yet appended to since the start."""
+        table = self._table(day)
+        entry = connection.execute(select(days).where(days.c.day == day)).one_or_none()
+        if entry is None:
+            table.create(connection)
+            connection.execute(insert(days).values(day=day, closed=False, ahead_ms=0, back_ms=0))
+            return Order(received_ms)
+        if entry.closed:
+            connection.execute(update(days).where(days.c.day == day).values(closed=False))
+        last = connection.scalar(select(table.c.received_ms).order_by(table.c.id.desc()).limit(1))
+        return Order((last or 0) + entry.back_ms, entry.ahead_ms, entry.back_ms)
+
+    def _note_heard(self, connection: Connection, news: dict[str, int]) -> None:
+        fresh = [{"site": s, "day": day} for s, day in news.items() if s not in self._heard]
+        known = [{"code": s, "day": day} for s, day in news.items() if s in self._heard]
+        if fresh:
+            connection.execute(insert(heard), fresh)
+        if known:
+            connection.execute(update(heard).where(heard.c.site == bindparam("code")), known)
+
+
+def _coarse(ms: int) -> int:
+    return -(-ms // _COARSE_MS) * _COARSE_MS
+
+
+def _values(row: Row) -> dict[str, str | int | bytes]:
+    site, epoch, seq, time_ms, received_ms, late, corrected, block = row
+    return {
+        "site": site,
+        "epoch": epoch - (1 << 64) if epoch >= _SIGN else epoch,
+        "seq": seq,
+        "time_ms": time_ms,
+        "received_ms": received_ms,
+        "flags": (LATE if late else 0) | (CORRECTED if corrected else 0),
+        "block": block,
+    }
+
+
+def _row(record: Record[*tuple[object, ...]]) -> Row:
+    return Row(
+        record.site,
+        record.epoch & _U64,
+        record.seq,
+        record.time_ms,
+        record.received_ms,
+        bool(record.flags & LATE),
+        bool(record.flags & CORRECTED),
+        record.block,
+    )
+
+
+def _first_id(connection: Connection, table: Table, received_ms: int) -> int:
+    """Return the id that a bisection by `received_ms` finds, in some twenty look-ups."""
+    low, high = 0, connection.scalar(select(func.max(table.c.id))) or 0
+    while low < high:  # every id up to `low` is before received_ms, `high` + 1 is not
+        middle = (low + high + 1) // 2
+        # Numbers may be missing (a sequence of PostgreSQL, rolled back): take the next below.
+        below = connection.execute(
+            select(table.c.id, table.c.received_ms)
+            .where(table.c.id <= middle, table.c.id > low)
+            .order_by(table.c.id.desc())
+            .limit(1)
+        ).one_or_none()
+        if below is None or below.received_ms < received_ms:
+            low = middle
+        else:
+            high = below.id - 1
+    return low + 1
+
+
+def _newest_by_index(connection: Connection, table: Table, sites: set[str]) -> Iterator[Row]:
+    live = select(table).where(table.c.flags.bitwise_and(LATE) == 0)
+    last = live.order_by(table.c.time_ms.desc(), table.c.id.desc()).limit(1)
+    for site in sites:
+        yield from map(_row, connection.execute(last.where(table.c.site == site)))
+
+
+def _newest_by_arrival(connection: Connection, table: Table, sites: set[str]) -> Iterator[Row]:
+    """Look back from the day's end until all are found: most sites are heard every few seconds."""
+    missing = set(sites)
+    high = connection.scalar(select(func.max(table.c.id))) or 0
+    while missing and high > 0:
+        low = high - _STEP
+        last = connection.execute(
+            select(table.c.site, func.max(table.c.id).label("id"))
+            .where(table.c.id > low, table.c.id <= high, table.c.flags.bitwise_and(LATE) == 0)
+            .group_by(table.c.site)
+        )
+        numbers = [number for site, number in last if site in missing]
+        for row in map(_row, connection.execute(select(table).where(table.c.id.in_(numbers)))):
+            missing.discard(row.site)
+            yield row
+        high = low
