@@ -1,0 +1,83 @@
+"""What the agent says to the system that runs it, and what it asks of it.
+
+Readiness and watchdog by sd_notify(3); whether a stop is the host's or only ours.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+from typing import IO
+
+from tabuah.errors import TabuahError
+
+
+def notify(message: str) -> None:
+    """Tell the service manager `message` ('READY=1'); silently nothing where none listens."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    if address.startswith("@"):  # Linux's abstract namespace
+        address = "\0" + address[1:]
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager:
+            manager.connect(address)
+            manager.send(message.encode())
+    except OSError:
+        return
+
+
+def watchdog_s() -> float | None:
+    """Return how often the service manager wants a sign of life; None = it does not."""
+    microseconds = os.environ.get("WATCHDOG_USEC", "")
+    return int(microseconds) / 2e6 if microseconds.isdigit() and int(microseconds) else None
+
+
+def host_is_stopping() -> bool:
+    """Whether the host itself shuts down or reboots, by what its init system says."""
+    for argv, words in (
+        (("systemctl", "is-system-running"), ("stopping",)),
+        (("runlevel",), ("0", "6")),  # SysV and BusyBox: "N 6"
+    ):
+        program = shutil.which(argv[0], path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+        if program is None:
+            continue
+        try:
+            told = subprocess.run(
+                (program, *argv[1:]), capture_output=True, text=True, timeout=1, check=False
+            ).stdout.split()
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        if told and told[-1] in words:
+            return True
+    # OpenWrt's procd calls no runlevel; its init script leaves this mark in `shutdown()`.
+    return Path("/run/tabuah-host-stopping").exists()
+
+
+def lock_folder(data: Path) -> IO[bytes]:
+    """Return a lock on the data folder, held while it is open.
+
+    Raises:
+        TabuahError: another agent holds it, or the folder cannot be written.
+    """
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = (data / "agent.lock").open("ab")
+    except OSError as error:
+        raise TabuahError(
+            f"{data}: cannot be used ({error.strerror}); give the agent a folder that it may "
+            "write, with 'data' in its configuration"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise TabuahError(
+            f"{data}: another agent is running with this folder; stop it first, or give this "
+            "one a 'data' of its own"
+        ) from error
+    return lock
