@@ -43,7 +43,7 @@ class Problem:
 
 
 class ConfigError(TabuahError):
-    """A configuration cannot be used; exit code 2. Holds every problem found, not the first alone."""
+    """A configuration cannot be used; exit code 2. Holds all problems found."""
 
     exit_code = 2
 
