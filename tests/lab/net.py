@@ -7,7 +7,7 @@
 
 All offices have the same LAN addresses, as real ones do, each behind the masquerade of its own
 gateway, where a real snmpd counts. Lines are cut and made lossy in the router by nftables, and
-slowed down by tbf. No kernel module beyond veth, nftables and tbf is needed.
+slowed down by tbf; a small program on a TUN interface delays (netem is often not there).
 
 Names hold the owner's process id: a run that was killed leaves its namespaces behind, and the
 next run knows by the dead owner that they may go.
@@ -20,6 +20,7 @@ import os
 import secrets
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ class Lab:
             Office(n, gateway=f"{self._stem}gateway{n}", host=f"{self._stem}host{n}")
             for n in range(1, offices + 1)
         )
-        self._lines = dict.fromkeys(self.offices, Line())
+        self._delays: dict[Office, subprocess.Popen[bytes]] = {}
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
@@ -202,6 +203,23 @@ class Lab:
                     namespace, *words, "tbf", "rate", f"{kbit}kbit", "burst", "4k", "latency", "1s"
                 )
 
+    def delay(self, office: Office, milliseconds: int) -> None:
+        """Hold back what the office sends through the line; what it gets is not delayed."""
+        tun = f"delay{office.number}"
+        script = Path(__file__).with_name("delay.py")
+        log = self.folder / f"{tun}.log"
+        log.unlink(missing_ok=True)
+        argv = [sys.executable, "-u", str(script), tun, str(milliseconds)]
+        self._delays[office] = self.popen(self.router, argv, log)
+        while "ready" not in log.read_text():
+            if self._delays[office].poll() is not None:
+                raise LabError(f"delay: {log.read_text()}")
+            time.sleep(0.02)
+        table = str(100 + office.number)
+        ip("-n", self.router, "link", "set", tun, "up")
+        ip("-n", self.router, "route", "add", "default", "dev", tun, "table", table)
+        ip("-n", self.router, "rule", "add", "iif", office.line, "lookup", table)
+
     def blackhole_probes(self, office: Office) -> None:
         """Leave the office's host nothing but the collector's report port."""
         self._nft(office.gateway, only_reports_table("lan0", "wan0", REPORT_PORT))
@@ -211,6 +229,9 @@ class Lab:
         self._shape(office, Line())
         self._nft(office.gateway, only_reports_table("lan0", "wan0", None))
         self.rate(office, None)
+        if (delayer := self._delays.pop(office, None)) is not None:
+            ip("-n", self.router, "rule", "del", "iif", office.line)
+            stop(delayer, signal.SIGKILL)
         self.carrier(office, up=True)
 
     # What the kernel saw
@@ -305,10 +326,11 @@ class Lab:
             ip("-n", end.namespace, "link", "set", end.name, "up")
 
     def _forward(self, namespace: str) -> None:
-        self.run(namespace, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+        # Delayed packets come back by another interface than the one their source is behind.
+        settings = ("net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0")
+        self.run(namespace, "sysctl", "-qw", *settings)
 
     def _shape(self, office: Office, line: Line) -> None:
-        self._lines[office] = line
         self._nft(self.router, line_table(office.line, line))
 
     def _nft(self, namespace: str, rules: str) -> None:

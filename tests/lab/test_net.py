@@ -40,6 +40,12 @@ def _ping(lab: Lab, office: Office, target: str, count: int, interval: float) ->
     return int(found[1])
 
 
+def _min_ms(said_by_ping: str) -> float:
+    found = re.search(r"rtt min/avg/max/mdev = ([0-9.]+)/", said_by_ping)
+    assert found, said_by_ping
+    return float(found[1])
+
+
 def _sigmas_of_pings(lab: Lab, office: Office, p: float) -> float:
     return sigmas(1000 - _ping(lab, office, CENTRE, 1000, 0.002), 1000, p)
 
@@ -124,6 +130,16 @@ def test_a_limited_line_passes_no_more_than_its_rate(lab: Lab, office: Office) -
     seconds = time.monotonic() - began
     sent = lab.counters(office.gateway, "wan0").tx_bytes - before.tx_bytes
     assert 0.5 * 32_000 < sent / seconds < 1.5 * 32_000
+
+
+def test_a_delayed_line_delays_by_what_was_said(lab: Lab, office: Office) -> None:
+    lab.delay(office, 40)
+    quick = lab.run(lab.offices[1].host, "ping", "-n", "-c5", "-i0.1", CENTRE).stdout
+    slow = lab.run(office.host, "ping", "-n", "-c5", "-i0.1", CENTRE).stdout
+    assert _min_ms(quick) < 10
+    assert 40 <= _min_ms(slow) < 50
+    lab.restore(office)
+    assert _min_ms(lab.run(office.host, "ping", "-n", "-c5", "-i0.1", CENTRE).stdout) < 10
 
 
 def test_snmpd_counts_what_the_kernel_counts(lab: Lab, office: Office) -> None:
