@@ -19,6 +19,9 @@ from inventory.secret import SecretRef
 from tabuah.errors import NothingMatchedError, did_you_mean
 from tabuah.measurement import Kind, Role
 
+DEFAULT_ZONE = ZoneInfo("Asia/Jakarta")
+"""WIB, UTC+7, without daylight saving."""
+
 
 class Language(Enum):
     """What offices and administrators read."""
@@ -423,7 +426,7 @@ class Inventory:
     """Everything that is known of an organisation's offices."""
 
     organisation: str
-    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Asia/Jakarta"))
+    timezone: ZoneInfo = DEFAULT_ZONE
     language: Language = Language.INDONESIAN
     directory: Path = Path()
     """Where it was read; `file:` secrets are relative to it."""

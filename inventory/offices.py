@@ -1,0 +1,393 @@
+"""One entry of `sites`: an office with its lines, probes and devices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from inventory import values
+from inventory.fields import Fields, Scope
+from inventory.hours import parse_hours
+from inventory.model import (
+    Bandwidth,
+    Circuit,
+    CircuitRole,
+    ClockStart,
+    Contact,
+    Device,
+    Exclusion,
+    Formula,
+    Location,
+    Login,
+    Precision,
+    Probe,
+    Site,
+    SiteKind,
+    Sla,
+    Snmp,
+    SnmpSecurity,
+    Technology,
+    Ups,
+)
+from inventory.secret import SecretRef
+from inventory.yaml_nodes import Node
+from tabuah.measurement import Kind, Role
+
+T = TypeVar("T")
+
+SITE_KEYS = (
+    *("code", "name", "kind", "kecamatan", "kabupaten", "location", "upstream", "power_group"),
+    *("ups", "hours", "contacts", "address", "interval", "circuits", "probes", "devices"),
+    "services",
+)
+_CIRCUIT_KEYS = (
+    *("id", "role", "provider", "product", "technology", "sid", "interface", "bandwidth", "sla"),
+)
+_SLA_KEYS = (
+    *("availability", "monthly_fee", "formula", "min_outage", "clock_start", "exclusions", "mttr"),
+)
+_KINDS = tuple(kind.value for kind in Kind)
+_PROBE_KEYS = (
+    *("name", *_KINDS, "role", "every", "count", "timeout", "expect", "circuit", "service"),
+)
+_DEVICE_KEYS = ("name", "host", "platform", "interfaces", "role", "every", "snmp", "login")
+_SNMP_KEYS = ("version", "port", "community", "user", "auth", "priv")
+_LOGIN_KEYS = ("user", "key", "password", "enable", "jump", "port")
+_DEVICE_ROLES = (Role.GATEWAY, Role.UPS, Role.OTHER)
+_EVERY_S = {Kind.DNS: 60.0, Kind.HTTP: 300.0}
+_SHORTEST_S = 0.1
+_INTERFACE = re.compile(r"[^\s/]{1,64}")
+
+
+def read_site(node: Node, scope: Scope, organisation: str) -> Site | None:
+    """Return the office, or None when it has no code to know it by; notes what is wrong."""
+    fields = Fields(node, scope, SITE_KEYS, "a site")
+    if not fields.need("code", '"13.02.10", the Kemendagri code in quotes, or a short name'):
+        return None
+    code = fields.text("code", values.token, None)
+    if code is None:
+        return None
+    fields.scope = scope = scope.inside(f"site {code}")
+    fields.need("name")
+    circuits = _named(fields, "circuit", _CIRCUIT_KEYS, _circuit)
+    probes = _named(fields, "probe", _PROBE_KEYS, _probe)
+    _check_circuits_of_probes(fields, probes, circuits)
+    services = fields.links("service", "services")
+    checked = {probe.service for probe in probes}
+    for probe in probes:
+        if probe.name in services and probe.name not in checked:
+            scope.complain(
+                fields.at("probes"),
+                f"probe '{probe.name}' has the name of a service that is probed too; "
+                f"rename it, or add 'service: {probe.name}' to it",
+            )
+    return Site(
+        code=code,
+        name=fields.text("name", values.some_text, ""),
+        kind=fields.value("kind", values.one_of(SiteKind), SiteKind.OTHER),
+        kecamatan=fields.text("kecamatan", values.text, ""),
+        kabupaten=fields.text("kabupaten", values.text, "") or organisation,
+        location=_location(fields),
+        upstream=fields.link("upstream", "upstream"),
+        power_group=fields.link("power group", "power_group"),
+        ups=fields.value("ups", values.one_of(Ups), Ups.UNKNOWN),
+        hours=fields.value("hours", parse_hours, None),
+        contacts=tuple(
+            contact
+            for item in fields.list("contacts")
+            if (contact := _contact(item, scope.inside("contact"))) is not None
+        ),
+        address=fields.value("address", values.host, None),
+        interval_s=fields.value("interval", values.duration(_SHORTEST_S), 10.0),
+        circuits=circuits,
+        probes=probes,
+        devices=_named(fields, "device", _DEVICE_KEYS, _device),
+        services=services,
+        where=scope.where(node),
+    )
+
+
+def secret(fields: Fields, key: str) -> SecretRef | None:
+    """Return the reference behind the key; a literal secret is refused and not repeated."""
+    node = fields.at(key)
+    where = f"{fields.scope.where(node)}: {fields.scope.path}{key}"
+    return fields.value(key, lambda word: SecretRef.parse(word, where), None)
+
+
+def or_reference(
+    fields: Fields, key: str, convert: Callable[[str], str]
+) -> Callable[[str], str | SecretRef]:
+    """Return a reader of plain values that may also stand elsewhere (`env:`, `file:`)."""
+    where = f"{fields.scope.where(fields.at(key))}: {fields.scope.path}{key}"
+
+    def read(word: str) -> str | SecretRef:
+        if word.startswith(("env:", "file:")):
+            return SecretRef.parse(word, where)
+        return convert(word)
+
+    return read
+
+
+def _named(
+    fields: Fields, noun: str, keys: tuple[str, ...], read: Callable[[Fields, str], T | None]
+) -> tuple[T, ...]:
+    """Return the things of a list whose names are unique within it; `keys` begins with the name's.
+
+    The first of a name is kept.
+    """
+    things: list[T] = []
+    lines: dict[str, int] = {}
+    name_key = keys[0]
+    for item in fields.list(f"{noun}s"):
+        inner = Fields(item, fields.scope.inside(noun), keys, f"a {noun}")
+        if not inner.need(name_key):
+            continue
+        name = inner.text(name_key, values.token, None)
+        if name is None:
+            continue
+        if name in lines:
+            fields.scope.complain(item, f"{noun} '{name}' stands here and in line {lines[name]}")
+            continue
+        lines[name] = item.line
+        inner.scope = fields.scope.inside(f"{noun} {name}")
+        thing = read(inner, name)
+        if thing is not None:
+            things.append(thing)
+    return tuple(things)
+
+
+def _check_circuits_of_probes(
+    fields: Fields, probes: Iterable[Probe], circuits: Iterable[Circuit]
+) -> None:
+    known = tuple(circuit.id for circuit in circuits)
+    for probe in probes:
+        if probe.circuit is not None and probe.circuit not in known:
+            hint = values.hint(probe.circuit, known)
+            fields.scope.complain(
+                fields.at("probes"), f"probe {probe.name}: unknown circuit '{probe.circuit}'{hint}"
+            )
+
+
+def _inner(fields: Fields, key: str, known: Iterable[str]) -> Fields | None:
+    node = fields.node_of(key)
+    return None if node is None else Fields(node, fields.scope.inside(key), known, key)
+
+
+def _location(site: Fields) -> Location | None:
+    fields = _inner(site, "location", ("lat", "lon", "precision"))
+    if fields is None or not (fields.need("lat") and fields.need("lon")):
+        return None
+    lat = fields.value("lat", values.number(-90, 90), None)
+    lon = fields.value("lon", values.number(-180, 180), None)
+    precision = fields.value("precision", values.one_of(Precision), Precision.APPROXIMATE)
+    return None if lat is None or lon is None else Location(lat, lon, precision)
+
+
+def _contact(node: Node, scope: Scope) -> Contact | None:
+    fields = Fields(node, scope, ("name", "phone", "email", "hours"), "a contact")
+    if not fields.need("name"):
+        return None
+    name = fields.text("name", or_reference(fields, "name", values.some_text), None)
+    phone = fields.text("phone", or_reference(fields, "phone", values.text), None)
+    email = fields.text("email", or_reference(fields, "email", values.text), None)
+    hours = fields.value("hours", parse_hours, None)
+    return None if name is None else Contact(name, phone or None, email or None, hours)
+
+
+def _circuit(fields: Fields, name: str) -> Circuit:
+    return Circuit(
+        id=name,
+        role=fields.value("role", values.one_of(CircuitRole), CircuitRole.PRIMARY),
+        provider=fields.text("provider", values.text, ""),
+        product=fields.text("product", values.text, ""),
+        technology=fields.value("technology", values.one_of(Technology), None),
+        sid=fields.text("sid", values.text, ""),
+        interface=fields.text("interface", _interface, None),
+        bandwidth=_bandwidth(fields),
+        sla=_sla(fields),
+    )
+
+
+def _interface(word: str) -> str:
+    if _INTERFACE.fullmatch(word) is None or not word.isprintable():
+        raise ValueError("is no interface name; write it like eth0")
+    return word
+
+
+def _bandwidth(circuit: Fields) -> Bandwidth | None:
+    fields = _inner(circuit, "bandwidth", ("down", "up"))
+    if fields is None or not (fields.need("down", "20 (Mbit/s)") and fields.need("up", "20")):
+        return None
+    mbits = values.number(0.001, 1_000_000)
+    down, up = fields.value("down", mbits, None), fields.value("up", mbits, None)
+    return None if down is None or up is None else Bandwidth(down, up)
+
+
+def _sla(circuit: Fields) -> Sla | None:
+    fields = _inner(circuit, "sla", _SLA_KEYS)
+    if fields is None:
+        return None
+    fields.need("availability", "0.995")
+    fee = fields.value("monthly_fee", values.rupiah, None)
+    if fee is not None:
+        fields.need("formula", f"{Formula.PRORATA_EXCESS.value}, as the contract has it")
+    availability = fields.value("availability", values.share, None)
+    exclude = values.one_of(Exclusion)
+    exclusions = (
+        fields.scope.read(item, "exclusions", exclude) for item in fields.list("exclusions")
+    )
+    sla = Sla(
+        availability=values.share("0") if availability is None else availability,
+        monthly_fee=fee,
+        formula=fields.value("formula", values.one_of(Formula), None),
+        min_outage_s=fields.value("min_outage", values.duration(), 0.0),
+        clock_start=fields.value("clock_start", values.one_of(ClockStart), ClockStart.MEASURED),
+        exclusions=tuple(dict.fromkeys(item for item in exclusions if item is not None)),
+        mttr_s=fields.value("mttr", values.duration(), None),
+    )
+    return None if availability is None else sla
+
+
+def _probe(fields: Fields, name: str) -> Probe | None:
+    asked = [kind for kind in Kind if kind.value in fields]
+    if len(asked) != 1:
+        found = " and ".join(kind.value for kind in asked) or "none"
+        fields.scope.complain(fields.node, f"needs exactly one of {', '.join(_KINDS)}; has {found}")
+        return None
+    kind = asked[0]
+    target, server = _target(fields, kind)
+    service = fields.link("service", "service")
+    every_s = fields.value("every", values.duration(_SHORTEST_S), _EVERY_S.get(kind, 10.0))
+    timeout_s = fields.value("timeout", values.duration(0.01), 2.0)
+    if timeout_s > every_s:
+        fields.scope.complain(
+            fields.at("timeout"), "timeout is longer than 'every': two runs would overlap"
+        )
+    if "count" in fields and kind not in (Kind.PING, Kind.UDP):
+        fields.scope.complain(
+            fields.at("count"), f"count has no meaning for {kind.value}, only for ping and udp"
+        )
+    if "expect" in fields and kind is not Kind.HTTP:
+        fields.scope.complain(
+            fields.at("expect"), f"expect has no meaning for {kind.value}, only for http"
+        )
+    return Probe(
+        name=name,
+        kind=kind,
+        target=target,
+        role=fields.value(
+            "role", values.one_of(Role), Role.OTHER if service is None else Role.SERVICE
+        ),
+        server=server,
+        expect=fields.text("expect", values.some_text, ""),
+        every_s=every_s,
+        count=fields.value("count", values.whole(1, 100), 1),
+        timeout_s=timeout_s,
+        circuit=fields.text("circuit", values.token, None),
+        service=service,
+    )
+
+
+def _target(fields: Fields, kind: Kind) -> tuple[str, str]:
+    """Return what is asked for, and of which server (dns only)."""
+    match kind:
+        case Kind.PING:
+            return fields.value("ping", values.host, ""), ""
+        case Kind.UDP | Kind.TCP:
+            target = fields.value(kind.value, values.endpoint, None)
+            return str(target or ""), ""
+        case Kind.HTTP:
+            return fields.value("http", values.url, ""), ""
+        case Kind.DNS:
+            question = _inner(fields, "dns", ("server", "name"))
+            if question is None or not (question.need("server") and question.need("name")):
+                return "", ""
+            name = question.value("name", values.host, "")
+            return name, question.value("server", values.host_or_endpoint, "")
+
+
+def _device(fields: Fields, name: str) -> Device | None:
+    fields.need("host")
+    role = fields.value("role", values.one_of(Role), Role.OTHER)
+    if role not in _DEVICE_ROLES:
+        roles = ", ".join(known.value for known in _DEVICE_ROLES)
+        fields.scope.complain(
+            fields.at("role"), f"role: '{role.value}' is a probe's; a device has one of: {roles}"
+        )
+    return Device(
+        name=name,
+        host=fields.value("host", values.host, ""),
+        role=role,
+        platform=fields.text("platform", values.token, ""),
+        interfaces=fields.texts("interfaces", _interface),
+        every_s=fields.value("every", values.duration(1.0), 10.0),
+        snmp=_snmp(fields),
+        login=_login(fields),
+    )
+
+
+def _snmp(device: Fields) -> Snmp | None:
+    fields = _inner(device, "snmp", _SNMP_KEYS)
+    if fields is None or not fields.need("version", "3 or 2c"):
+        return None
+    version = fields.value("version", _version, None)
+    if version is None:
+        return None
+    for key in ("user", "auth") if version == "3" else ("community",):
+        fields.need(key)
+    for key in ("community",) if version == "3" else ("user", "auth", "priv"):
+        if key in fields:
+            fields.scope.complain(fields.at(key), f"{key} has no meaning in version {version}")
+    return Snmp(
+        version=version,
+        port=fields.value("port", values.whole(1, 65535), 161),
+        community=secret(fields, "community"),
+        user=fields.text("user", values.some_text, ""),
+        auth=_security(fields, "auth", ("sha1", "sha256")),
+        priv=_security(fields, "priv", ("aes128",)),
+    )
+
+
+def _version(word: str) -> str:
+    if word not in ("2c", "3"):
+        raise ValueError("must be 3 or 2c; older SNMP is not spoken")
+    return word
+
+
+def _security(snmp: Fields, key: str, protocols: tuple[str, ...]) -> SnmpSecurity | None:
+    fields = _inner(snmp, key, ("protocol", "key"))
+    if fields is None or not (fields.need("protocol", protocols[0]) and fields.need("key")):
+        return None
+
+    def known(word: str) -> str:
+        if word not in protocols:
+            raise ValueError(f"unknown protocol; use {' or '.join(protocols)}")
+        return word
+
+    protocol, where = fields.value("protocol", known, None), secret(fields, "key")
+    return None if protocol is None or where is None else SnmpSecurity(protocol, where)
+
+
+def _login(device: Fields) -> Login | None:
+    fields = _inner(device, "login", _LOGIN_KEYS)
+    if fields is None or not fields.need("user"):
+        return None
+    return Login(
+        user=fields.text("user", values.some_text, ""),
+        key=secret(fields, "key"),
+        password=secret(fields, "password"),
+        enable=secret(fields, "enable"),
+        jump=fields.value("jump", _jump, ""),
+        port=fields.value("port", values.whole(1, 65535), 22),
+    )
+
+
+def _jump(word: str) -> str:
+    if not word:
+        return word
+    user, at, place = word.rpartition("@")
+    values.host_or_endpoint(place)
+    if at and not values.text(user):
+        raise ValueError("has no user before the '@'")
+    return word

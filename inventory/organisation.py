@@ -1,0 +1,311 @@
+"""The head of the inventory: everything but the offices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from inventory import values
+from inventory.fields import Fields, Scope
+from inventory.model import (
+    DEFAULT_BOUNDS,
+    DEFAULT_ZONE,
+    Alerts,
+    Bounds,
+    Channel,
+    ChannelKind,
+    Inventory,
+    Language,
+    Maintenance,
+    PowerGroup,
+    Reference,
+    Retention,
+    Service,
+    Technology,
+    Traps,
+    Upstream,
+)
+from inventory.offices import or_reference, secret
+from inventory.yaml_nodes import Node, Scalar
+
+T = TypeVar("T")
+
+TOP_KEYS = (
+    *("organisation", "timezone", "language", "boundaries", "upstreams", "power_groups"),
+    *("references", "services", "bounds", "alerts", "heartbeat", "remote_write", "retention"),
+    *("traps", "maintenance", "sites"),
+)
+_CHANNEL_KINDS = tuple(kind.value for kind in ChannelKind)
+_BOUND_KEYS = ("rtt", "loss", "jitter")
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The inventory without its offices, and the offices yet to be read."""
+
+    inventory: Inventory
+    sites: list[Node]
+
+
+def read_head(node: Node, scope: Scope, directory: Path) -> Head:
+    """Return what `inventory.yaml` says of the organisation; notes what is wrong."""
+    fields = Fields(node, scope, TOP_KEYS, "the inventory")
+    fields.need("organisation", "Dinas Kominfo Kabupaten Solok")
+    inventory = Inventory(
+        organisation=fields.text("organisation", values.some_text, ""),
+        timezone=fields.value("timezone", values.time_zone, DEFAULT_ZONE),
+        language=fields.value("language", values.one_of(Language), Language.INDONESIAN),
+        directory=directory,
+        boundaries=_boundaries(fields, directory),
+        upstreams=_upstreams(fields),
+        power_groups=_by_code(fields, "power_groups", ("name", "guessed"), _power_group),
+        references=_references(fields),
+        services=_by_code(
+            fields, "services", ("name", "owner", "http", "expect", "every", "timeout"), _service
+        ),
+        bounds=_bounds(fields),
+        alerts=_alerts(fields),
+        heartbeat=fields.value("heartbeat", or_reference(fields, "heartbeat", values.url), None),
+        remote_write=fields.value(
+            "remote_write", or_reference(fields, "remote_write", values.url), None
+        ),
+        retention=_retention(fields),
+        traps=_traps(fields),
+        maintenance=_maintenance(fields),
+    )
+    return Head(inventory, fields.list("sites"))
+
+
+def _inside(fields: Fields, key: str, known: tuple[str, ...]) -> Fields | None:
+    node = fields.node_of(key)
+    return None if node is None else Fields(node, fields.scope.inside(key), known, key)
+
+
+def _boundaries(fields: Fields, directory: Path) -> Path | None:
+    name = fields.text("boundaries", values.some_text, None)
+    if name is None:
+        return None
+    path = directory / name
+    try:
+        found = path.is_file()
+    except OSError:
+        found = False
+    if not found:
+        fields.scope.complain(fields.at("boundaries"), f"boundaries: no such file: {path}")
+    return path
+
+
+def _by_code(
+    fields: Fields, key: str, known: tuple[str, ...], read: Callable[[Fields, str], T | None]
+) -> dict[str, T]:
+    """Return the things of a mapping by their code, which is its key."""
+    node = fields.node_of(key)
+    things: dict[str, T] = {}
+    if node is None:
+        return things
+    noun = key.removesuffix("s").replace("_", " ")
+    for code_node, value in fields.scope.pairs(node, key):
+        code = fields.scope.read_text(code_node, key, values.token)
+        if code is None:
+            continue
+        scope = fields.scope.inside(f"{noun} {code}")
+        if isinstance(value, Scalar) and value.is_null:
+            scope.complain(value, "has nothing behind it; write it like {name: ...}")
+            continue
+        thing = read(Fields(value, scope, known), code)
+        if thing is not None:
+            things[code] = thing
+    return things
+
+
+def _upstreams(fields: Fields) -> dict[str, Upstream]:
+    nodes: dict[str, Fields] = {}
+
+    def read(inner: Fields, code: str) -> Upstream:
+        nodes[code] = inner
+        return Upstream(
+            code=code,
+            name=inner.text("name", values.some_text, code),
+            parent=inner.link("upstream", "parent"),
+            guessed=inner.value("guessed", values.boolean, False),
+        )
+
+    upstreams = _by_code(fields, "upstreams", ("name", "parent", "guessed"), read)
+    for circle in _circles(upstreams):
+        inner = nodes[circle[0]]
+        way = " -> ".join((*circle, circle[0]))
+        inner.scope.complain(inner.at("parent"), f"its parents go in a circle: {way}")
+    return upstreams
+
+
+def _circles(upstreams: dict[str, Upstream]) -> Iterator[list[str]]:
+    """Yield each circle of parents once, from its first member in the file's order."""
+    seen: set[str] = set()
+    for start in upstreams:
+        way: list[str] = []
+        code: str | None = start
+        while code is not None and code in upstreams and code not in seen:
+            seen.add(code)
+            way.append(code)
+            code = upstreams[code].parent
+        if code in way:
+            yield way[way.index(code) :]
+
+
+def _power_group(fields: Fields, code: str) -> PowerGroup:
+    return PowerGroup(
+        code=code,
+        name=fields.text("name", values.some_text, code),
+        guessed=fields.value("guessed", values.boolean, False),
+    )
+
+
+def _references(fields: Fields) -> tuple[Reference, ...]:
+    references: list[Reference] = []
+    for item in fields.list("references"):
+        inner = Fields(item, fields.scope.inside("references"), ("ping",), "a reference")
+        if inner.need("ping") and (host := inner.value("ping", values.host, "")):
+            references.append(Reference(ping=host))
+    return tuple(references)
+
+
+def _service(fields: Fields, code: str) -> Service | None:
+    if not fields.need("http", "https://siak.example/health"):
+        return None
+    every_s = fields.value("every", values.duration(1.0), 300.0)
+    timeout_s = fields.value("timeout", values.duration(0.01), min(10.0, every_s))
+    if timeout_s > every_s:
+        fields.scope.complain(
+            fields.at("timeout"), "timeout is longer than 'every': two runs would overlap"
+        )
+    return Service(
+        code=code,
+        name=fields.text("name", values.some_text, code),
+        http=fields.value("http", values.url, ""),
+        owner=fields.text("owner", values.text, ""),
+        expect=fields.text("expect", values.some_text, ""),
+        every_s=every_s,
+        timeout_s=timeout_s,
+    )
+
+
+def _bounds(fields: Fields) -> dict[Technology, Bounds]:
+    bounds = dict(DEFAULT_BOUNDS)
+    known = tuple(technology.value for technology in Technology)
+    inner = _inside(fields, "bounds", known)
+    for technology in Technology if inner is not None else ():
+        limits = None if inner is None else _inside(inner, technology.value, _BOUND_KEYS)
+        if limits is None:
+            continue
+        default = bounds[technology]
+        bounds[technology] = Bounds(
+            rtt_s=limits.value("rtt", values.duration(), default.rtt_s),
+            loss=float(limits.value("loss", values.share, default.loss)),
+            jitter_s=limits.value("jitter", values.duration(), default.jitter_s),
+        )
+    return bounds
+
+
+def _alerts(fields: Fields) -> Alerts:
+    inner = _inside(fields, "alerts", ("channels", "escalate_after"))
+    if inner is None:
+        return Alerts()
+    channels: dict[str, Channel] = {}
+    for item in inner.list("channels"):
+        channel = _channel(item, inner.scope)
+        if channel is None:
+            continue
+        if channel.name in channels:
+            inner.scope.complain(item, f"channel '{channel.name}' stands here a second time")
+        channels.setdefault(channel.name, channel)
+    return Alerts(
+        channels=tuple(channels.values()),
+        escalate_after_s=inner.value("escalate_after", values.duration(1.0), 1800.0),
+    )
+
+
+def _channel(node: Node, scope: Scope) -> Channel | None:
+    fields = Fields(node, scope.inside("channel"), ("name", *_CHANNEL_KINDS), "a channel")
+    if not fields.need("name"):
+        return None
+    name = fields.text("name", values.token, None)
+    if name is None:
+        return None
+    fields.scope = scope.inside(f"channel {name}")
+    given = [kind for kind in _CHANNEL_KINDS if kind in fields]
+    if len(given) != 1:
+        found = " and ".join(given) or "none"
+        what = f"needs exactly one of {', '.join(_CHANNEL_KINDS)}; has {found}"
+        fields.scope.complain(fields.node, what)
+        return None
+    if given[0] in ("alertmanager", "command") and not fields.list(given[0]):
+        fields.scope.complain(fields.at(given[0]), f"{given[0]}: must be a list of at least one")
+        return None
+    return Channel(
+        name=name,
+        alertmanager=fields.texts("alertmanager", or_reference(fields, "alertmanager", values.url)),
+        webhook=fields.value("webhook", or_reference(fields, "webhook", values.url), None),
+        apprise=secret(fields, "apprise"),
+        command=fields.texts("command", values.some_text),
+    )
+
+
+def _retention(fields: Fields) -> Retention:
+    inner = _inside(fields, "retention", ("reports", "rollups"))
+    default = Retention()
+    if inner is None:
+        return default
+    day = values.duration(86400.0)
+    return Retention(
+        reports_s=inner.value("reports", day, default.reports_s),
+        rollups_s=inner.value("rollups", day, default.rollups_s),
+    )
+
+
+def _traps(fields: Fields) -> Traps | None:
+    inner = _inside(fields, "traps", ("listen",))
+    if inner is None or not inner.need("listen", "0.0.0.0:162"):
+        return None
+    listen = inner.value("listen", values.endpoint, None)
+    return None if listen is None else Traps(listen)
+
+
+def _maintenance(fields: Fields) -> tuple[Maintenance, ...]:
+    windows: list[Maintenance] = []
+    for item in fields.list("maintenance"):
+        keys = ("sites", "begins", "ends", "why", "announced")
+        inner = Fields(item, fields.scope.inside("maintenance"), keys, "a maintenance")
+        complete = [inner.need(key) for key in ("sites", "begins", "ends")]
+        begins = inner.value("begins", values.instant, _EPOCH)
+        ends = inner.value("ends", values.instant, None)
+        if ends is not None and ends <= begins:
+            inner.scope.complain(inner.at("ends"), "ends before it begins")
+        window = Maintenance(
+            sites=inner.links("site", "sites"),
+            begins=begins,
+            ends=ends or begins,
+            why=inner.text("why", values.text, ""),
+            announced=inner.value("announced", values.boolean, False),
+        )
+        if all(complete):
+            windows.append(window)
+    return tuple(windows)
+
+
+def check_links(scope: Scope, known: dict[str, tuple[str, ...]]) -> None:
+    """Note every word that names nothing; `known` holds the names by what they name."""
+    sets = {noun: frozenset(names) for noun, names in known.items()}
+    hints: dict[tuple[str, str], str] = {}
+    for link in scope.findings.links:
+        if link.word in sets[link.to]:
+            continue
+        asked = (link.to, link.word)
+        if asked not in hints:
+            # Comparing with thousands of names takes 0.1 s: once a word, for the first ten.
+            hints[asked] = values.hint(link.word, known[link.to]) if len(hints) < 10 else ""
+        what = f"{link.path}unknown {link.to} '{link.word}'{hints[asked]}"
+        scope.findings.add(link.where, what)
