@@ -1,0 +1,193 @@
+"""The collector over HTTP: the status page, the metrics, the API and the health checks.
+
+Runs in the event loop that also answers the offices, so whatever takes long (rendering the
+metrics, reading the store) is done in a worker thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from collector.api import BadRequestError, Selection, report_json, selection, site_json
+from collector.guard import SECURITY_HEADERS, SecurityHeaders, Token
+from collector.live import SiteView
+from collector.metrics import CONTENT_TYPE, SitesPage
+from collector.overview import overview
+from collector.view import Centre
+from collector.words import say
+from inventory.model import Language
+
+_HERE: Final = Path(__file__).parent
+_REFRESH_S: Final = 5
+
+
+def make_app(centre: Centre, token: str | None = None) -> Starlette:
+    """Return the ASGI application that shows `centre`.
+
+    With a token every page but /healthz and /readyz asks for it. Without one, serve it on
+    loopback or on a socket of mode 0600 only.
+    """
+    pages = _Pages(centre)
+    middleware = [Middleware(SecurityHeaders)]
+    if token is not None:
+        middleware.append(Middleware(Token, token=token))
+    return Starlette(
+        routes=[
+            Route("/", pages.index),
+            Route("/metrics", pages.metrics),
+            Route("/healthz", pages.healthz),
+            Route("/readyz", pages.readyz),
+            Route("/api/v1/sites", pages.sites),
+            Route("/api/v1/sites/{code}/reports", pages.reports),
+            Mount("/static", StaticFiles(directory=_HERE / "static")),
+        ],
+        middleware=middleware,
+        exception_handlers={HTTPException: _refusal, BadRequestError: _bad, Exception: _broken},
+    )
+
+
+class _Pages:
+    """The routes, and what they keep between requests: templates and cached label texts."""
+
+    def __init__(self, centre: Centre) -> None:
+        self._centre = centre
+        self._sites = SitesPage()
+        # Two scrapes at once would take twice the CPU from the offices, and share one cache.
+        self._one_scrape = asyncio.Lock()
+        self._index = Environment(
+            loader=FileSystemLoader(_HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        ).get_template("index.html")
+
+    async def index(self, request: Request) -> Response:
+        """Answer with the status page."""
+        inventory = self._centre.inventory
+        language = _language(request.query_params.get("lang"), inventory.language)
+        shown = overview(
+            inventory,
+            {view.code: view for view in self._centre.views()},
+            self._centre.rates,
+            self._centre.readiness(),
+            now_ms=self._centre.now_ms(),
+            language=language,
+        )
+        other = Language.ENGLISH if language is Language.INDONESIAN else Language.INDONESIAN
+        html = self._index.render(
+            page=shown,
+            organisation=inventory.organisation,
+            language=language.value,
+            other_language=other.value,
+            refresh_seconds=_REFRESH_S,
+            say=lambda key, **values: say(language, key, **values),
+        )
+        return HTMLResponse(html)
+
+    async def metrics(self, request: Request) -> Response:
+        """Answer a scrape."""
+        pack = _accepts_gzip(request.headers.get("accept-encoding", ""))
+        async with self._one_scrape:
+            body = await asyncio.to_thread(
+                self._render_metrics, list(self._centre.views()), self._centre.now_ms(), pack=pack
+            )
+        headers = {"content-type": CONTENT_TYPE, "vary": "accept-encoding"}
+        if pack:
+            headers["content-encoding"] = "gzip"
+        return Response(body, headers=headers)
+
+    def _render_metrics(self, views: list[SiteView], now_ms: int, *, pack: bool) -> bytes:
+        own = self._centre.own
+        with own.render_seconds.time():
+            body = self._sites.render(self._centre.inventory, views, now_ms) + own.render()
+            return gzip.compress(body, 1, mtime=0) if pack else body
+
+    async def healthz(self, _: Request) -> Response:
+        """Answer that the process lives."""
+        return _json({"alive": True})
+
+    async def readyz(self, _: Request) -> Response:
+        """Answer whether reports are being heard and stored."""
+        now = self._centre.readiness()
+        body = {"storing": now.storing, "hearing": now.hearing, "detail": now.detail}
+        return _json(body, 200 if now.ready else 503)
+
+    async def sites(self, _: Request) -> Response:
+        """Answer with every site of the inventory."""
+        views = {view.code: view for view in self._centre.views()}
+        now_ms = self._centre.now_ms()
+        sites = self._centre.inventory.sites
+        return _json([site_json(site, views.get(site.code), now_ms) for site in sites])
+
+    async def reports(self, request: Request) -> Response:
+        """Answer with the stored reports of one site."""
+        code: str = request.path_params["code"]
+        known = self._centre.view(code) is not None
+        if not known and self._centre.inventory.find(code) is None:
+            raise HTTPException(404, f"no site '{code}' in the inventory")
+        asked = selection(request.query_params.multi_items())
+        body = await asyncio.to_thread(self._reports_body, code, asked)
+        return Response(body, media_type="application/json")
+
+    def _reports_body(self, code: str, asked: Selection) -> bytes:
+        found = self._centre.reports(code, asked.from_ms, asked.to_ms, asked.limit)
+        return _dump([report_json(received) for received in found])
+
+
+def _language(asked: str | None, otherwise: Language) -> Language:
+    try:
+        return Language(asked)
+    except ValueError:
+        return otherwise
+
+
+def _accepts_gzip(header: str) -> bool:
+    """Return whether an Accept-Encoding names gzip without refusing it (RFC 9110 12.5.3)."""
+    for choice in header.lower().split(","):
+        coding, _, parameter = choice.partition(";")
+        if coding.strip() == "gzip":
+            weight = parameter.replace(" ", "").removeprefix("q=")
+            return weight.strip("0.") != "" or weight == ""
+    return False
+
+
+def _dump(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(_dump(value), status, media_type="application/json")
+
+
+async def _refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if request.url.path.startswith("/api/"):
+        response = _json({"error": error.detail}, error.status_code)
+        response.headers.update(error.headers or {})
+        return response
+    return PlainTextResponse(f"{error.detail}\n", error.status_code, headers=error.headers)
+
+
+async def _bad(_: Request, error: Exception) -> Response:
+    return _json({"error": str(error)}, 400)
+
+
+async def _broken(_: Request, __: Exception) -> Response:
+    # Made outside the middleware (Starlette's outermost layer), so the headers are put on here.
+    return PlainTextResponse(
+        "internal error, see the collector's log\n", 500, headers=SECURITY_HEADERS
+    )
