@@ -12,13 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from inventory.fields import Fields, Findings, Scope
-from inventory.model import Inventory, Site
+from inventory.model import HEAD, Inventory, Site
 from inventory.offices import read_site
 from inventory.organisation import Head, check_links, read_head
 from inventory.yaml_nodes import Mapping, Node, Scalar, read_yaml
 from tabuah.errors import ConfigError, Problem
 
-HEAD = "inventory.yaml"
 _LINE = re.compile(r"(.*):(\d+)")
 
 

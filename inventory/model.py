@@ -19,6 +19,9 @@ from inventory.secret import SecretRef
 from tabuah.errors import NothingMatchedError, did_you_mean
 from tabuah.measurement import Kind, Role
 
+HEAD = "inventory.yaml"
+"""The file of an inventory's directory that everything begins with."""
+
 DEFAULT_ZONE = ZoneInfo("Asia/Jakarta")
 """WIB, UTC+7, without daylight saving."""
 

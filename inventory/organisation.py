@@ -87,16 +87,7 @@ def _inside(fields: Fields, key: str, known: tuple[str, ...]) -> Fields | None:
 
 def _boundaries(fields: Fields, directory: Path) -> Path | None:
     name = fields.text("boundaries", values.some_text, None)
-    if name is None:
-        return None
-    path = directory / name
-    try:
-        found = path.is_file()
-    except OSError:
-        found = False
-    if not found:
-        fields.scope.complain(fields.at("boundaries"), f"boundaries: no such file: {path}")
-    return path
+    return None if name is None else directory / name
 
 
 def _by_code(

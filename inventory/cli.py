@@ -1,0 +1,127 @@
+"""`tabuah inventory`: reads as the collector would, and says what is wrong or lacking."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import click
+
+from inventory.check import Gap, gaps
+from inventory.load import load
+from inventory.model import HEAD, Inventory
+from tabuah.errors import ConfigError, Problem
+
+_PLACE = re.compile(r"(.*):([0-9]+)", re.DOTALL)
+_EACH = 5
+"""A gap that more sites share is one line that names them."""
+_NAMED = 20
+
+
+@click.group(no_args_is_help=True)
+def inventory() -> None:
+    """What exists and what was promised: the directory of YAML that describes the offices."""
+
+
+@inventory.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option(
+    *("-o", "--output"),
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: one object with 'sites' (their number), 'errors' and 'warnings'.",
+)
+@click.pass_context
+def check(context: click.Context, directory: Path, output: str) -> None:
+    """Validate DIRECTORY/inventory.yaml and DIRECTORY/sites/*.yaml, and say what offices lack.
+
+    Errors keep the collector from starting. Warnings do not: each says what cannot be
+    diagnosed or claimed for want of it. No secret is read.
+
+    \b
+    Exit code: 0 valid, perhaps with warnings; 2 errors.
+
+    \b
+    Examples:
+      tabuah inventory check /etc/tabuah
+      tabuah inventory check . -o json | jq '.warnings[] | select(.site == "13.02.10")'
+
+    \b
+    The smallest inventory is DIRECTORY/inventory.yaml with:
+      organisation: Dinas Kominfo Kabupaten Solok
+      sites:
+        - {code: "13.02.10", name: Kantor Camat Kubung}
+    """  # noqa: D301 - click needs the backspace itself
+    errors: tuple[Problem, ...] = ()
+    found: tuple[Gap, ...] = ()
+    sites = 0
+    try:
+        loaded = load(directory)
+    except ConfigError as error:
+        errors = error.problems
+    else:
+        found = (*_missing_files(loaded), *gaps(loaded))
+        sites = len(loaded.sites)
+    if output == "json":
+        click.echo(json.dumps(_as_json(sites, errors, found), ensure_ascii=False, indent=2))
+    else:
+        for line in _as_text(sites, errors, found):
+            click.echo(line)
+    if errors:
+        context.exit(ConfigError.exit_code)
+
+
+def _missing_files(loaded: Inventory) -> tuple[Gap, ...]:
+    """Return what is lacking on disk; the map is not worth a collector that refuses to start."""
+    path = loaded.boundaries
+    if path is None:
+        return ()
+    try:
+        there = path.is_file()
+    except OSError:
+        there = False
+    what = f"boundaries: no such file {path}: the map shows points only"
+    return () if there else (Gap(str(loaded.directory / HEAD), what),)
+
+
+def _as_json(
+    sites: int, errors: tuple[Problem, ...], found: tuple[Gap, ...]
+) -> dict[str, int | list[dict[str, str | int | None]]]:
+    return {
+        "sites": sites,
+        "errors": [{**_place(error.where), "message": error.what} for error in errors],
+        "warnings": [{**_place(gap.where), "site": gap.site, "message": gap.what} for gap in found],
+    }
+
+
+def _place(where: str) -> dict[str, str | int | None]:
+    match = _PLACE.fullmatch(where)
+    return {"file": match[1], "line": int(match[2])} if match else {"file": where, "line": None}
+
+
+def _as_text(sites: int, errors: tuple[Problem, ...], found: tuple[Gap, ...]) -> list[str]:
+    lines = [f"{error.where}: error: {error.what}" for error in errors]
+    shared: dict[str, list[Gap]] = {}
+    for gap in found:
+        shared.setdefault(gap.what, []).append(gap)
+    for alike in shared.values():
+        lines += _warning_lines(alike)
+    if errors:
+        return [*lines, f"{_count(len(errors), 'error')}; not usable"]
+    return [*lines, f"{_count(sites, 'site')}, {_count(len(found), 'warning')}: usable"]
+
+
+def _warning_lines(alike: list[Gap]) -> list[str]:
+    """Return a line for each of a few, one for all of many."""
+    if len(alike) <= _EACH:
+        return [f"{gap.where}: warning: {gap.problem().what}" for gap in alike]
+    codes = [gap.site or "" for gap in alike]
+    named = ", ".join(codes[:_NAMED])
+    more = f" and {len(codes) - _NAMED} more (-o json names all)" if len(codes) > _NAMED else ""
+    return [f"{alike[0].where}: warning: {len(alike)} sites: {alike[0].what}: {named}{more}"]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
