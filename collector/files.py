@@ -12,6 +12,9 @@ from pathlib import Path
 from tabuah.errors import TabuahError
 
 
+LOCK_NAME = ".lock"
+
+
 def private_folder(folder: Path) -> None:
     """Make `folder` ours alone (0700) if it is missing or empty; leave one in use as it is.
 
@@ -43,6 +46,7 @@ def write_private(path: Path, content: bytes) -> None:
         try:
             handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "wb") as file:
+                _hand_over(handle, path.parent)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -70,13 +74,24 @@ def sync_folder(folder: Path) -> None:
 def locked(folder: Path) -> Iterator[None]:
     """Keep other processes that use this function on `folder` waiting while the body runs."""
     try:
-        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        handle = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise TabuahError(
             f"{folder}: cannot be locked: {error.strerror}; check permissions there"
         ) from error
     try:
+        _hand_over(handle, folder)
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)
+
+
+def _hand_over(handle: int, folder: Path) -> None:
+    """Give a file that root writes to the folder's owner.
+
+    A collector that runs as a user of its own must be able to read what `sudo tabuah enrol` left.
+    """
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.fchown(handle, owner.st_uid, owner.st_gid)
