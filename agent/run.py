@@ -22,7 +22,7 @@ from agent.courier import Courier
 from agent.cycle import Office, make_report
 from agent.sender import Sender
 from agent.spool import Spool
-from tabuah import block
+from tabuah import block, sd_notify
 from tabuah.errors import ConfigError, TabuahError
 from tabuah.report import Agent, Occasion, ReportId
 
@@ -84,7 +84,7 @@ class AgentProcess:
             self._start_sender()
             self._cycling = self._start(self._cycles())
             self._start(self._watchdog())
-            service.notify("READY=1")
+            sd_notify.notify("READY=1")
             log.info(
                 "%s: watching with %d probes and %d devices, every %g s",
                 self._config.site,
@@ -93,7 +93,7 @@ class AgentProcess:
                 self._config.interval_s,
             )
             await self._stopping.wait()
-            service.notify("STOPPING=1")
+            sd_notify.notify("STOPPING=1")
             self._cycling.cancel()
             await self._say_goodbye()
             for task in self._tasks:
@@ -144,9 +144,9 @@ class AgentProcess:
         self._office.stop()
 
     async def _watchdog(self) -> None:
-        every = service.watchdog_s()
+        every = sd_notify.watchdog_s()
         while every is not None:
-            service.notify("WATCHDOG=1")
+            sd_notify.notify("WATCHDOG=1")
             await asyncio.sleep(every)
 
     def _reload(self) -> None:

@@ -77,6 +77,13 @@ class Health:
         self._listening_since = now
         self._ticked = now
 
+    def renew(self, sites: Iterable[str], now_ms: int) -> None:
+        """Take up another list of offices; those that stay keep their state."""
+        self.views = {
+            code: self.views.get(code) or SiteView(code, State.UNKNOWN, now_ms) for code in sites
+        }
+        self._watches = {code: w for code, w in self._watches.items() if code in self.views}
+
     def expect(self, site: str, last: Received) -> None:
         """Note a report from before the start: its office is expected to go on reporting."""
         report = last.report

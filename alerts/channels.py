@@ -1,0 +1,96 @@
+"""The edge of the alert path: messages leave here, each channel at its own pace.
+
+A channel that fails is tried again with growing pauses, in order, so that nobody hears
+'resolved' before 'firing'. Its queue is bounded: the oldest goes, and that is logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+
+import httpx
+
+if TYPE_CHECKING:
+    from alerts.message import Message
+
+log = logging.getLogger(__name__)
+
+QUEUE_MOST: Final = 1_000
+PAUSES_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+"""Between tries; the last one repeats."""
+TIMEOUT_S: Final = 10.0
+
+Deliver = Callable[["Message"], Awaitable[None]]
+"""Hands one message over; raises `ChannelError` when it could not."""
+
+
+class ChannelError(Exception):
+    """A message was not taken; it is tried again."""
+
+
+def webhook(url: str, client: httpx.AsyncClient) -> Deliver:
+    """Return a channel that POSTs the message's JSON; any 2xx answer means taken."""
+
+    async def deliver(message: Message) -> None:
+        try:
+            answer = await client.post(url, json=message.json(), timeout=TIMEOUT_S)
+            answer.raise_for_status()
+        except httpx.HTTPStatusError as error:
+            raise ChannelError(f"answered {error.response.status_code}") from error
+        except httpx.HTTPError as error:  # its words may hold the URL, and that a token
+            raise ChannelError(type(error).__name__) from error
+
+    return deliver
+
+
+class Outbox:
+    """One channel's queue, delivered in order."""
+
+    def __init__(self, name: str, deliver: Deliver) -> None:
+        self.name = name
+        self._deliver = deliver
+        self._queue: deque[Message] = deque()
+        self._filled = asyncio.Event()
+
+    def put(self, message: Message) -> None:
+        """Queue a message."""
+        if len(self._queue) >= QUEUE_MOST:
+            lost = self._queue.popleft()
+            log.error("channel %s: queue full, lost: %s", self.name, lost.summary)
+        self._queue.append(message)
+        self._filled.set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        while True:
+            await self._filled.wait()
+            while self._queue:
+                message = self._queue[0]
+                await self._insist(message)
+                if self._queue and self._queue[0] is message:
+                    self._queue.popleft()
+            self._filled.clear()
+
+    async def _insist(self, message: Message) -> None:
+        tries = 0
+        while True:
+            try:
+                await self._deliver(message)
+            except ChannelError as error:
+                pause = PAUSES_S[min(tries, len(PAUSES_S) - 1)]
+                tries += 1
+                log.warning(
+                    "channel %s: not taken (%s), again in %g s: %s",
+                    self.name,
+                    error,
+                    pause,
+                    message.summary,
+                )
+                await asyncio.sleep(pause)
+            else:
+                log.info("channel %s: said: %s", self.name, message.summary)
+                return

@@ -1,0 +1,48 @@
+"""What every channel is given, and the JSON that a webhook gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+
+from alerts.incident import Incident
+
+
+class Status(Enum):
+    """Whether the incident lasts. The value is the word in the JSON."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One thing to say about one incident."""
+
+    status: Status
+    incident: Incident
+    summary: str
+    description: str
+
+    def json(self) -> dict[str, object]:
+        """Return the webhook's JSON object; times are RFC 3339 in UTC."""
+        incident = self.incident
+        return {
+            "status": self.status.value,
+            "alertname": incident.alertname,
+            "incident": incident.id,
+            "sites": list(incident.sites),
+            "circuits": list(incident.circuits),
+            "cause": incident.cause,
+            "severity": incident.severity,
+            "began": _rfc3339(incident.began_ms),
+            "ended": None if incident.ended_ms is None else _rfc3339(incident.ended_ms),
+            "summary": self.summary,
+            "description": self.description,
+        }
+
+
+def _rfc3339(ms: int) -> str:
+    moment = datetime.fromtimestamp(ms / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

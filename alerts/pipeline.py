@@ -1,0 +1,66 @@
+"""From an incident to what each channel is told. Pure; each step returns its reason.
+
+    incident -> said before? -> text -> message
+
+Maintenance, audience, grouping and repeats take their places in this line as they come.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from alerts.message import Message, Status
+from alerts.text import text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from zoneinfo import ZoneInfo
+
+    from alerts.incident import Incident
+
+
+class Reason(Enum):
+    """Why something is said, or not."""
+
+    BEGAN = "it began, and nobody was told yet"
+    ENDED = "it ended, and those who were told are told so"
+    SAID = "it was said already"
+    NEVER_FIRED = "it ended before anybody was told"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to say, if anything, and why."""
+
+    reason: Reason
+    message: Message | None = None
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """Decides what to say of each incident, and remembers what was said."""
+
+    language: str
+    zone: ZoneInfo
+    names: Mapping[str, str]
+    """By site code."""
+    _firing: set[str] = field(default_factory=set)
+
+    def decide(self, incident: Incident) -> Decision:
+        """Return what the channels are to be told of the incident as it is now."""
+        if incident.ended_ms is None:
+            if incident.id in self._firing:
+                return Decision(Reason.SAID)
+            self._firing.add(incident.id)
+            return Decision(Reason.BEGAN, self._message(Status.FIRING, incident))
+        if incident.id not in self._firing:
+            return Decision(Reason.NEVER_FIRED)
+        self._firing.discard(incident.id)
+        return Decision(Reason.ENDED, self._message(Status.RESOLVED, incident))
+
+    def _message(self, status: Status, incident: Incident) -> Message:
+        names = ", ".join(self.names.get(code, code) for code in incident.sites)
+        said = text(incident, names, self.language, self.zone)
+        return Message(status, incident, said.summary, said.description)

@@ -1,0 +1,309 @@
+"""The line through the collector, in one place.
+
+    datagram -> receiver -> intake -> store -> health -> incidents -> alerts -> channels
+                   ^                    |
+                   +---- the answer ----+  after the commit
+
+`handle` takes a datagram as far as the store's queue; `committed` takes it from there, once
+it is on disk. `tick` brings what no datagram brings: silence. Sockets, threads and files are
+in the modules that these call; who is heard, what is new, what is silent and what is said are
+decided by pure ones.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+from collector.delivery import Delivery
+from collector.health import Change, Health
+from collector.incidents import Incidents
+from collector.intake import Intake, Verdict
+from collector.keys import site_of
+from collector.live import Received, SiteView
+from collector.own_metrics import OwnMetrics
+from collector.placing import Anchors
+from collector.store import Row
+from collector.traffic import rates
+from collector.view import Rates, Readiness
+from tabuah import block, notification
+from tabuah.errors import DecodeError, TabuahError
+from tabuah.report import Agent, Occasion, Report, ReportId
+from tabuah.snmp.receiver import Inform, Reason, Receiver, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from alerts.message import Message
+    from alerts.pipeline import Pipeline
+    from collector.committer import Committer
+    from collector.delivery import Address
+    from collector.identity import EngineClock, Identity
+    from collector.keys import KeyRing
+    from collector.receiver import ReceiverSocket
+    from collector.store import Store
+    from inventory.model import Inventory
+    from tabuah.block import Packed
+
+log = logging.getLogger(__name__)
+
+RESTORE_MS: Final = 8 * 86_400_000
+"""How far back duplicates are known after a start: an agent's spool holds seven days."""
+
+OUTCOMES: Final = {
+    Reason.MALFORMED: "malformed",
+    Reason.WRONG_PDU: "malformed",
+    Reason.WRONG_VERSION: "bad_auth",
+    Reason.UNSUPPORTED_LEVEL: "bad_auth",
+    Reason.WRONG_DIGEST: "bad_auth",
+    Reason.DECRYPTION: "bad_auth",
+    Reason.UNKNOWN_ENGINE: "bad_auth",
+    Reason.UNKNOWN_USER: "unknown_site",
+    Reason.NOT_IN_WINDOW: "replayed",
+}
+"""The word in `tabuah_reports_total` for each refusal."""
+
+
+class Collector:
+    """The centre: everything it knows, and the line that each report takes."""
+
+    def __init__(
+        self,
+        *,
+        inventory: Inventory,
+        identity: Identity,
+        clock: EngineClock,
+        keys: KeyRing,
+        store: Store,
+        pipeline: Pipeline,
+        say: Callable[[Message], None],
+    ) -> None:
+        self._inventory = inventory
+        self._clock = clock
+        self._keys = keys
+        self._store = store
+        self._pipeline = pipeline
+        self._say = say
+        self._receiver = Receiver(identity.engine_id, keys.lookup)
+        self._intake = Intake()
+        self._anchors = Anchors()
+        self._health = Health(_codes(inventory), time.monotonic(), self.now_ms())
+        self._incidents = Incidents()
+        self._rates: dict[str, Rates] = {}
+        self._store_error = ""
+        self.own = OwnMetrics()
+        self.socket: ReceiverSocket
+        """Given by the program once it is open."""
+        self.committer: Committer
+        """The same."""
+
+    # --- the line -----------------------------------------------------------------------
+
+    def handle(self, datagram: bytes, source: Address) -> None:
+        """Take one datagram to the store's queue, or refuse it."""
+        now, now_ms = time.monotonic(), self.now_ms()
+        inform = self._receiver.receive(datagram, self._clock.at(now), now, str(source[0]))
+        if isinstance(inform, Refused):
+            self._refuse(inform, source)
+        elif not notification.is_report(inform.pdu.varbinds):
+            self._answer(inform, source, echo=True)
+        else:
+            self._keys.heard(inform.user.name)
+            delivery = self._judge(inform, source, now_ms)
+            if delivery is not None and not self.committer.submit(delivery):
+                self._forget(delivery)
+
+    def committed(
+        self, deliveries: list[Delivery], seconds: float, error: TabuahError | None
+    ) -> None:
+        """Answer what is on disk; judge what is heard, even if it could not be written."""
+        self._note_commit(deliveries, seconds, error)
+        now = time.monotonic()
+        for delivery in deliveries:
+            if all(self._intake.is_stored(*report_id) for report_id in delivery.ids):
+                self._answer(delivery.inform, delivery.source, echo=False)
+            for received in delivery.live:
+                self._hear(received, now)
+
+    def tick(self) -> None:
+        """Find who has fallen silent; to be called at least each second."""
+        for change in self._health.tick(time.monotonic(), self.now_ms()):
+            self._tell(change)
+
+    # --- its steps ----------------------------------------------------------------------
+
+    def _refuse(self, refused: Refused, source: Address) -> None:
+        self.own.count(OUTCOMES[refused.reason])
+        if refused.reply is not None:
+            self.socket.send(refused.reply, source)
+
+    def _judge(self, inform: Inform, source: Address, now_ms: int) -> Delivery | None:
+        site = site_of(inform.user.name)
+        try:
+            brought = notification.read_block(inform.pdu.varbinds)
+        except DecodeError as error:
+            log.warning("%s: a report that cannot be read: %s", site, error)
+            self.own.count("malformed")
+            return None
+        rows, live = [], []
+        for packed in brought.reports:
+            verdict = self._intake.judge(site, packed, history=brought.history)
+            if verdict is Verdict.DUPLICATE:
+                self.own.count("duplicate")
+                continue
+            is_live = verdict is Verdict.LIVE
+            placed = self._anchors.place(site, packed, now_ms, live=is_live)
+            rows.append(
+                Row(
+                    site,
+                    packed.epoch,
+                    packed.seq,
+                    placed.time_ms,
+                    now_ms,
+                    not is_live,
+                    placed.corrected,
+                    packed.octets,
+                )
+            )
+            if is_live:
+                report = read_or_head(site, packed)
+                live.append(Received(report, now_ms, placed.time_ms, placed.corrected, late=False))
+        ids = tuple(ReportId(site, packed.epoch, packed.seq) for packed in brought.reports)
+        return Delivery(inform, source, ids, tuple(rows), tuple(live))
+
+    def _note_commit(
+        self, deliveries: list[Delivery], seconds: float, error: TabuahError | None
+    ) -> None:
+        if error is not None:
+            log.error("not stored, and not acknowledged: %s", error)
+            self._store_error = str(error)
+            for delivery in deliveries:
+                self._forget(delivery)
+            return
+        wrote = False
+        for delivery in deliveries:
+            for row in delivery.rows:
+                wrote = True
+                self._intake.stored(row.site, row.epoch, row.seq)
+                self.own.count("late" if row.late else "accepted")
+        if wrote:
+            self._store_error = ""
+            self.own.commit_seconds.observe(seconds)
+
+    def _forget(self, delivery: Delivery) -> None:
+        for row in delivery.rows:
+            self._intake.unstored(row.site, row.epoch, row.seq)
+            self.own.count("unstored")
+
+    def _answer(self, inform: Inform, source: Address, *, echo: bool) -> None:
+        engine_time = self._clock.at(time.monotonic())
+        self.socket.send(self._receiver.answer(inform, engine_time, echo=echo), source)
+
+    def _hear(self, received: Received, now: float) -> None:
+        site = received.report.id.site
+        view = self._health.views.get(site)
+        if view is None:  # enrolled, but not in the inventory: stored and not judged
+            return
+        if view.last is not None:
+            self._note_rates(site, view.last.report, received.report)
+        change = self._health.heard(site, received, now)
+        if change is not None:
+            self._tell(change)
+
+    def _tell(self, change: Change) -> None:
+        log.info("%s: %s, was %s", change.site, change.after.value, change.before.value)
+        incident = self._incidents.changed(change)
+        if incident is None:
+            return
+        decision = self._pipeline.decide(incident)
+        log.info("incident %s: %s", incident.id, decision.reason.value)
+        if decision.message is not None:
+            self._say(decision.message)
+
+    def _note_rates(self, site: str, before: Report, after: Report) -> None:
+        found = rates(before, after)
+        if found is not None:
+            self._rates[site] = found
+        elif before.boot_id != after.boot_id:
+            self._rates.pop(site, None)
+
+    # --- what people see ----------------------------------------------------------------
+
+    @property
+    def inventory(self) -> Inventory:
+        """What exists, as last loaded."""
+        return self._inventory
+
+    def now_ms(self) -> int:
+        """Return the collector's clock, ms since 1970 UTC."""
+        return time.time_ns() // 1_000_000
+
+    def views(self) -> Sequence[SiteView]:
+        """Return the live view of every site."""
+        return list(self._health.views.values())
+
+    def view(self, code: str) -> SiteView | None:
+        """Return one site's live view, or None if there is no such site."""
+        return self._health.views.get(code)
+
+    def rates(self, code: str) -> Rates | None:
+        """Return the traffic of a site's line between its last two reports."""
+        return self._rates.get(code)
+
+    def readiness(self) -> Readiness:
+        """Return whether reports are being taken and kept."""
+        hearing = self.socket.hearing
+        detail = self._store_error or ("" if hearing else "the report socket is closed")
+        return Readiness(storing=not self._store_error, hearing=hearing, detail=detail)
+
+    def reports(
+        self, site: str, from_ms: int | None, to_ms: int | None, limit: int | None
+    ) -> list[Received]:
+        """Return a site's reports by time of measuring, oldest first; blocks on the disk."""
+        rows = self._store.reports(
+            site, 0 if from_ms is None else from_ms, 2**62 if to_ms is None else to_ms, limit
+        )
+        return [_received(row) for row in rows]
+
+    # --- start and change ---------------------------------------------------------------
+
+    def restore(self) -> None:
+        """Take up what the store knows: duplicates, and who is expected to report. Blocks."""
+        since_ms = self.now_ms() - RESTORE_MS
+        for site, epoch, seq in self._store.ids(since_ms):
+            self._intake.remember(site, epoch, seq)
+        for site, row in self._store.newest(set(self._health.views)).items():
+            self._health.expect(site, _received(row))
+
+    def renew(self, inventory: Inventory, pipeline: Pipeline) -> None:
+        """Take up a changed inventory: new offices are unknown, gone ones are forgotten."""
+        self._inventory = inventory
+        self._pipeline = pipeline
+        self._health.renew(_codes(inventory), self.now_ms())
+
+
+def read_or_head(site: str, packed: Packed) -> Report:
+    """Return the report; of one that is too new or damaged, what its head says."""
+    try:
+        return block.read(site, packed)
+    except DecodeError as error:
+        log.debug("%s: kept unread: %s", site, error)
+        return Report(
+            id=ReportId(site, packed.epoch, packed.seq),
+            wall_ms=packed.wall_ms,
+            uptime_ms=packed.uptime_ms,
+            boot_id=packed.boot_id,
+            interval_ms=packed.interval_ms,
+            occasion=Occasion.CYCLE,
+            agent=Agent(),
+        )
+
+
+def _received(row: Row) -> Received:
+    report = read_or_head(row.site, block.unpack(row.block))
+    return Received(report, row.received_ms, row.time_ms, row.corrected, row.late)
+
+
+def _codes(inventory: Inventory) -> list[str]:
+    return [site.code for site in inventory.sites]

@@ -1,0 +1,232 @@
+"""`tabuah collector run`: puts the collector together, opens its doors, and closes them again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import signal
+import time
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Final
+
+import httpx
+
+from alerts import channels
+from alerts.pipeline import Pipeline
+from collector import identity as identities
+from collector.app import Collector
+from collector.committer import Committer
+from collector.identity import Identity
+from collector.keys import KeyRing
+from collector.receiver import ReceiverSocket
+from collector.reflector import Reflector
+from collector.server import Serving, Tls, is_loopback, tcp_socket, unix_socket
+from collector.store import Store
+from collector.web import make_app
+from inventory.load import load
+from inventory.model import ChannelKind
+from inventory.secret import SecretRef
+from tabuah import sd_notify
+from tabuah.errors import ConfigError, TabuahError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from alerts.message import Message
+    from inventory.model import Inventory
+
+log = logging.getLogger(__name__)
+
+TICK_S: Final = 0.5
+UPKEEP_S: Final = 60.0
+SOCKET_NAME: Final = "collector.sock"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Where everything is."""
+
+    inventory: Path
+    data: Path
+    listen: tuple[str, int]
+    reflect: tuple[str, int]
+    http: tuple[str, int]
+    token: str | None = None
+    tls: Tls | None = None
+
+
+def check(options: Options) -> None:
+    """Refuse to show the offices to a network without a token or TLS.
+
+    Raises:
+        TabuahError: with what to do.
+    """
+    if not is_loopback(options.http[0]) and options.token is None and options.tls is None:
+        error = TabuahError(
+            f"--http {options.http[0]} is not loopback: give --token-file, or --tls-certificate "
+            "and --tls-key, or put a proxy before 127.0.0.1"
+        )
+        error.exit_code = 2
+        raise error
+
+
+class Program:
+    """The running collector."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._inventory = load(options.inventory)
+        self._outboxes: list[channels.Outbox] = []
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; SIGHUP reads the inventory anew."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        identity = Identity.open(self._options.data)
+        async with contextlib.AsyncExitStack() as doors:
+            doors.enter_context(_lock(self._options.data))
+            store = doors.enter_context(Store.open(self._options.data))
+            client = await doors.enter_async_context(httpx.AsyncClient())
+            self._outboxes = open_channels(self._inventory, client)
+            keys = KeyRing(self._options.data, identity)
+            self._collector = Collector(
+                inventory=self._inventory,
+                identity=identity,
+                clock=identities.boot(self._options.data, time.time(), time.monotonic()),
+                keys=keys,
+                store=store,
+                pipeline=_pipeline(self._inventory),
+                say=self._say,
+            )
+            await asyncio.to_thread(self._collector.restore)
+            loop.add_signal_handler(signal.SIGHUP, self._reload)
+            await self._serve(store, keys)
+
+    async def _serve(self, store: Store, keys: KeyRing) -> None:
+        collector, options = self._collector, self._options
+        collector.committer = Committer(store.append, collector.committed)
+        collector.socket = ReceiverSocket(*options.listen, collector.handle)
+        reflector = Reflector()
+        await reflector.start(*options.reflect)
+        serving = [
+            Serving(make_app(collector, options.token), tcp_socket(*options.http), options.tls),
+            Serving(make_app(collector), unix_socket(options.data / SOCKET_NAME)),
+        ]
+        for server in serving:
+            await server.start()
+        tasks = [
+            asyncio.create_task(work)
+            for work in (
+                collector.committer.run(),
+                self._tick(),
+                self._upkeep(store, keys),
+                *(outbox.run() for outbox in self._outboxes),
+            )
+        ]
+        for task in tasks:
+            task.add_done_callback(self._ended)
+        sd_notify.notify("READY=1")
+        log.info(
+            "%s: %d offices; reports on %s:%d/udp, page on %s:%d",
+            self._inventory.organisation,
+            len(self._inventory.sites),
+            options.listen[0],
+            collector.socket.port,
+            *options.http,
+        )
+        await self._stopping.wait()
+        sd_notify.notify("STOPPING=1")
+        collector.socket.close()
+        reflector.close()
+        for server in serving:
+            await server.stop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        (options.data / SOCKET_NAME).unlink(missing_ok=True)
+        await asyncio.to_thread(_save, keys)
+
+    async def _tick(self) -> None:
+        every = sd_notify.watchdog_s()
+        fed = time.monotonic()
+        while True:
+            self._collector.tick()
+            if every is not None and time.monotonic() - fed >= every:
+                fed = time.monotonic()
+                sd_notify.notify("WATCHDOG=1")
+            await asyncio.sleep(TICK_S)
+
+    async def _upkeep(self, store: Store, keys: KeyRing) -> None:
+        while True:
+            await asyncio.sleep(UPKEEP_S)
+            await asyncio.to_thread(_save, keys)
+            try:
+                await asyncio.to_thread(store.close_days, self._collector.now_ms())
+            except TabuahError as error:
+                log.error("upkeep: %s", error)  # noqa: TRY400 - the reason is the message
+
+    def _say(self, message: Message) -> None:
+        for outbox in self._outboxes:
+            outbox.put(message)
+
+    def _reload(self) -> None:
+        try:
+            inventory = load(self._options.inventory)
+        except ConfigError as error:
+            log.error("keeping the old inventory: %s", error)  # noqa: TRY400
+            return
+        if inventory.alerts != self._inventory.alerts:
+            log.warning("changed alert channels take a restart; the rest is in use now")
+        self._inventory = inventory
+        self._collector.renew(inventory, _pipeline(inventory))
+        log.info("inventory read anew: %d offices", len(inventory.sites))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            log.error("stopping: a task failed", exc_info=task.exception())
+            self._stopping.set()
+
+
+def open_channels(inventory: Inventory, client: httpx.AsyncClient) -> list[channels.Outbox]:
+    """Return the outbox of each channel that can be spoken to."""
+    outboxes = []
+    for channel in inventory.alerts.channels:
+        if channel.kind is not ChannelKind.WEBHOOK or channel.webhook is None:
+            log.warning("channel %s: %s is not served yet", channel.name, channel.kind.value)
+            continue
+        url = channel.webhook
+        if isinstance(url, SecretRef):
+            url = url.resolve(inventory.directory)
+        outboxes.append(channels.Outbox(channel.name, channels.webhook(url, client)))
+    return outboxes
+
+
+def _pipeline(inventory: Inventory) -> Pipeline:
+    return Pipeline(
+        inventory.language.value,
+        inventory.timezone,
+        {site.code: site.name for site in inventory.sites},
+    )
+
+
+def _save(keys: KeyRing) -> None:
+    try:
+        keys.save()
+    except TabuahError as error:
+        log.error("%s", error)  # noqa: TRY400 - the reason is the message
+
+
+def _lock(data: Path) -> IO[bytes]:
+    lock = (data / "collector.lock").open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise TabuahError(
+            f"{data}: a collector is running with this folder already; stop it first"
+        ) from error
+    return lock
