@@ -65,7 +65,7 @@ def span(language: Language, ms: int) -> str:
 
 
 def ago(language: Language, ms: int) -> str:
-    """Return an age: `5 detik yang lalu`; below two seconds `baru saja`."""
+    """Return an age: `5 detik lalu`; below two seconds `baru saja`."""
     if ms < 2000:
         return say(language, "now")
     return say(language, "ago", age=span(language, ms))

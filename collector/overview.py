@@ -21,6 +21,8 @@ from tabuah.report import Report
 TROUBLE_FIRST = (State.DOWN, State.SILENT, State.DEGRADED, State.UNKNOWN, State.UP)
 """The order of rows and counts: what needs a person first."""
 
+# A headline of four clauses is none; the counts below it tell the rest.
+_KINDS_IN_HEADLINE = 2
 _NAMED_IN_HEADLINE = 3
 
 # The nearest thing to what citizens feel first: to the centre, to the internet, to the provider.
@@ -62,7 +64,7 @@ class Row:
     down: str
     up: str
     circuits: tuple[CircuitLine, ...]
-    """Only when the office has more than one."""
+    """Only when the office has more than one, and its report is live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,9 @@ def overview(
     heard = any(view is not None and view.last is not None for _, view in pairs)
     worst = next((state for state in TROUBLE_FIRST if counts[state]), State.UNKNOWN)
     return Overview(
-        headline=headline(counts, language, heard=heard),
+        headline=headline(counts, language, heard=heard)
+        if readiness.ready
+        else say(language, "headline.not_ready", total=len(pairs)),
         worst=worst if readiness.ready else max(worst, State.UNKNOWN, key=_seriousness),
         places=_places(pairs, inventory, now_ms, language),
         hint=say(language, "hint.silent") if counts[State.SILENT] else "",
@@ -137,7 +141,7 @@ def headline(counts: Mapping[State, int], language: Language, *, heard: bool) ->
             count=counts[state],
             what=say(language, f"headline.{state.value}"),
         )
-        for state in trouble
+        for state in trouble[:_KINDS_IN_HEADLINE]
     )
     return say(language, "headline.many", total=total, parts=", ".join(parts))
 
@@ -267,11 +271,11 @@ def _last_time(ms: int, now_ms: int, inventory: Inventory, language: Language) -
 
 
 def _circuits(site: Site, report: Report | None, language: Language) -> tuple[CircuitLine, ...]:
-    if len(site.circuits) < 2:
+    if report is None or len(site.circuits) < 2:
         return ()
     lines = []
     for circuit in site.circuits:
-        up = circuit_up(circuit, site.circuits, report) if report is not None else None
+        up = circuit_up(circuit, site.circuits, report)
         state = State.UNKNOWN if up is None else State.UP if up else State.DOWN
         lines.append(CircuitLine(circuit.id, state, say(language, f"state.{state.value}")))
     return tuple(lines)
