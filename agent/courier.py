@@ -111,6 +111,8 @@ class Courier:
     _batch: Flight | None = None
     _loading: bool = False
     _block_limit: int = BLOCK_MOST
+    _alive: bool = False
+    """The newest report that had its time was answered."""
     _missed: bool = False
     """A report was overtaken unanswered: the next answer ends a gap."""
     _steps: deque[Step] = field(default_factory=deque)
@@ -131,6 +133,7 @@ class Courier:
         """Take a new live report; return the one before, if unanswered: it becomes history."""
         overtaken = self._live
         if overtaken is not None:
+            self._alive = False
             self._missed = True
             self._keep(overtaken)
         self._live = Flight((report,), history=False)
@@ -161,6 +164,7 @@ class Courier:
         self._measure(flight, now)
         if flight is self._live:
             self._live = None
+            self._alive = True
         else:
             self._batch = None
             self._block_limit = min(BLOCK_MOST, self._block_limit * 2)
@@ -209,9 +213,10 @@ class Courier:
         return flight.tries == 0 or now >= flight.last_sent + self.retry_s
 
     def _line_answers(self, now: float) -> bool:
-        """Whether the live lane is answered, or young enough that it may yet be."""
+        """Whether the live lane is answered; one that is out for two retries no longer is."""
         live = self._live
-        return live is None or live.tries == 0 or now < live.first_sent + 2 * self.retry_s
+        waiting = live is not None and live.tries and now >= live.first_sent + 2 * self.retry_s
+        return self._alive and not waiting
 
     def _wake(self, now: float) -> float | None:
         times = []
