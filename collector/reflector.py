@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from tabuah.errors import DecodeError
 from tabuah.stamp import decode_sender, reflect
 
-# linux/in.h, asm-generic/socket.h: not all are in Python's socket module before 3.14.
+# linux/in.h, asm-generic/socket.h: not all are in Python's socket module.
 _IP_PKTINFO = 8
 _IP_RECVTTL = 12
 _IP_TTL = 2
