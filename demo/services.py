@@ -25,13 +25,8 @@ from demo.relay import LOOPBACK, Address
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SERVICES = {
-    "siak": ("SIAK", "Disdukcapil"),
-    "lpse": ("LPSE", "Bagian Pengadaan Barang/Jasa"),
-    "ppid": ("PPID", "Dinas Kominfo"),
-    "sinawa": ("SINAWA", "Dinas Kominfo"),
-}
-"""Code -> name and owner."""
+SERVICES = {"siak": "SIAK", "lpse": "LPSE", "ppid": "PPID", "sinawa": "SINAWA"}
+"""Code -> name."""
 NAMES = frozenset(f"{code}.example" for code in SERVICES)
 TTL_S = 30
 LARGEST_BODY = 65536
@@ -145,7 +140,7 @@ class WebServer:
                 return Page(HTTPStatus.BAD_REQUEST, "not an object\n")
             self.on_message(message)
             return Page(HTTPStatus.OK, "thank you\n")
-        for code, (name, _) in SERVICES.items():
+        for code, name in SERVICES.items():
             if path == health_path(code):
                 return Page(HTTPStatus.OK, f"{name} OK\n")
         return Page(HTTPStatus.NOT_FOUND, "no such page\n")

@@ -139,7 +139,10 @@ async def test_the_real_daemon_answers_on_each_port_and_writes_only_in_its_folde
     assert "rror" not in log.read_text()
 
 
-def test_the_default_interface_is_read_from_the_kernels_table() -> None:
-    table = "Iface\tDestination\tGateway\neth1\t0000A8C0\t0\neth0\t00000000\t0101A8C0\n"
+def test_the_default_interface_is_read_from_the_kernels_table(tmp_path: Path) -> None:
+    table = tmp_path / "route"
+    table.write_text("Iface\tDestination\tGateway\neth1\t0000A8C0\t0\neth0\t00000000\t0101A8C0\n")
     assert default_interface(table) == "eth0"
-    assert default_interface("Iface\tDestination\n") is None
+    table.write_text("Iface\tDestination\n")
+    assert default_interface(table) is None
+    assert default_interface(tmp_path / "nothing") is None
