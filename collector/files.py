@@ -11,7 +11,6 @@ from pathlib import Path
 
 from tabuah.errors import TabuahError
 
-
 LOCK_NAME = ".lock"
 
 
