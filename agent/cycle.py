@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent import host
+from agent.config import PACKET_SPACING_S
 from agent.poll import Poller
 from agent.probes import PROBES, Memory
 from tabuah import __version__
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from agent.config import Config
 
 log = logging.getLogger(__name__)
-
-SPACING_S = 0.2
-"""Between the packets of one run; a run of n packets ends after (n - 1) of these and a timeout."""
 
 
 class Watch:
@@ -85,7 +83,7 @@ class Office:
         ]
         slowest = max(
             (
-                probe.timeout_s + (probe.count - 1) * SPACING_S
+                probe.timeout_s + (probe.count - 1) * PACKET_SPACING_S
                 for probe in config.probes
                 if probe.every_s <= config.interval_s
             ),

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from agent import courier as steps
 from tabuah import block, notification
 from tabuah.errors import DecodeError, TabuahError
-from tabuah.snmp.client import Answered, Ignored, Transmit, UsmClient
+from tabuah.snmp.client import Answered, Ignored, Reason, Transmit, UsmClient
 from tabuah.snmp.pdu import Pdu, PduType
 from tabuah.snmp.usm import Auth
 
@@ -221,10 +221,13 @@ class Sender:
                         self._answered.set()
             case Transmit(again):
                 self._put_out(again)
+            case Ignored(Reason.UNEXPECTED):
+                pass  # the second answer to a report that was sent twice
             case Ignored(reason):
-                if self.refusal != reason.value:
-                    log.warning("%s: not an answer: %s", self._collector.host, reason.value)
-                self.refusal = reason.value
+                word = reason.name.lower()
+                if self.refusal != word:
+                    log.warning("%s: not an answer: %s", self._collector.host, word)
+                self.refusal = word
 
     # --- the spool --------------------------------------------------------------------------
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import logging
 import os
 from pathlib import Path
 
@@ -111,3 +114,149 @@ def _paths(codes: list[str], out: str) -> dict[str, Path]:
             raise click.UsageError(f"--out {out}: {error.strerror}") from error
         return {code: target / file_name(code) for code in codes}
     return dict.fromkeys(codes, target)
+
+
+@click.group(short_help="The centre: receive, store, judge and show.")
+def collector() -> None:
+    """The centre: receives the offices' reports, keeps them, judges and shows."""
+
+
+@collector.command(short_help="Receive reports until stopped.")
+@click.option(
+    "--inventory",
+    "directory",
+    metavar="DIR",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The inventory.",
+)
+@click.option(
+    "--data",
+    metavar="DIR",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Where reports and keys are kept; made if it is not there.",
+)
+@click.option(
+    "--listen",
+    type=EndpointType(),
+    default="0.0.0.0:10162",
+    show_default=True,
+    help="For reports, UDP.",
+)
+@click.option(
+    "--reflect",
+    type=EndpointType(),
+    default="0.0.0.0:10862",
+    show_default=True,
+    help="For the STAMP reflector, UDP.",
+)
+@click.option(
+    "--http",
+    type=EndpointType(),
+    default="127.0.0.1:8080",
+    show_default=True,
+    help="For the page, /metrics and the API. Beyond loopback it takes a token or TLS.",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A file with the token that the page asks for.",
+)
+@click.option(
+    "--tls-certificate",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="PEM file with the certificate chain.",
+)
+@click.option(
+    "--tls-key",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="PEM file with its key.",
+)
+@click.option("--verbose", is_flag=True, help="Log every decision.")
+def run(
+    *,
+    directory: Path,
+    data: Path,
+    listen: Endpoint,
+    reflect: Endpoint,
+    http: Endpoint,
+    token_file: Path | None,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
+    verbose: bool,
+) -> None:
+    """Receive the offices' reports, keep and judge them, and show what is known, until stopped.
+
+    SIGHUP reads the inventory anew and keeps the old one if it is invalid.
+
+    \b
+    Example:
+        tabuah collector run --inventory /etc/tabuah/inventory --data /var/lib/tabuah-collector
+    """  # noqa: D301 - \b keeps click from joining the lines
+    from collector import run as program  # noqa: PLC0415 - slow to load, and only run needs it
+    from collector.server import Tls  # noqa: PLC0415
+
+    if (tls_certificate is None) != (tls_key is None):
+        raise click.UsageError("--tls-certificate and --tls-key belong together")
+    tls = None
+    if tls_certificate is not None and tls_key is not None:
+        tls = Tls(tls_certificate, tls_key)
+    options = program.Options(
+        inventory=directory,
+        data=data,
+        listen=(listen.host, listen.port),
+        reflect=(reflect.host, reflect.port),
+        http=(http.host, http.port),
+        token=None if token_file is None else _token(token_file),
+        tls=tls,
+    )
+    program.check(options)
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(levelname)s %(name)s: %(message)s",  # the system's log adds the time
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs URLs, and a URL may be secret
+    asyncio.run(program.Program(options).run())
+
+
+def _token(path: Path) -> str:
+    token = path.read_text().strip()
+    if len(token) < 16:
+        raise click.UsageError(f"--token-file {path}: a token has at least 16 characters")
+    return token
+
+
+@click.command(short_help="What is known of each office now.")
+@click.option(
+    "--data",
+    metavar="DIR",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="The data folder of the running collector.",
+)
+@click.option(
+    *("-o", "--output"),
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+)
+def sites(*, data: Path, output: str) -> None:
+    """Print the state of each office, as the running collector knows it.
+
+    \b
+    Example:
+        tabuah sites --data /var/lib/tabuah-collector -o json
+    """  # noqa: D301
+    from collector.asking import ask  # noqa: PLC0415 - it loads an HTTP client
+
+    offices = ask(data, "/api/v1/sites")
+    if output == "json":
+        click.echo(json.dumps(offices, indent=2, ensure_ascii=False))
+        return
+    width = max((len(office["name"]) for office in offices), default=0)
+    for office in offices:
+        click.echo(
+            f"{office['code']:10} {office['name']:{width}} {office['state']:8} "
+            f"since {office['since']}  last report {office['last_report'] or '-'}"
+        )

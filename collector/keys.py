@@ -83,6 +83,11 @@ def parse_user(user: str) -> tuple[str, int] | None:
     return (match[1], int(match[2])) if match else None
 
 
+def site_of(user: str) -> str:
+    """Return the site of a user that `KeyRing.lookup` has found."""
+    return user.rpartition("#")[0]
+
+
 class KeyRing:
     """The users that may speak to this collector, found by name.
 
