@@ -1,0 +1,68 @@
+"""When was it measured? Clocks of 1970, an hour ahead, and stepped."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.placing import Anchors
+from tests.support.reports import BEGIN_MS, packed
+
+SITE = "13.02.18"
+
+
+def _heard(anchors: Anchors, seq: int, wall_ms: int, delay_ms: int = 20) -> tuple[int, bool]:
+    report = packed(seq, wall_ms=wall_ms)
+    placed = anchors.place(SITE, report, BEGIN_MS + seq * 10_000 + delay_ms, live=True)
+    return placed.time_ms - BEGIN_MS, placed.corrected
+
+
+def test_a_clock_that_is_right_is_believed() -> None:
+    assert _heard(Anchors(), 3, BEGIN_MS + 30_000) == (30_000, False)
+
+
+def test_a_clock_of_1970_is_corrected_to_when_it_was_heard() -> None:
+    assert _heard(Anchors(), 3, 123_000) == (30_020, True)
+
+
+def test_a_clock_an_hour_ahead_never_places_a_report_in_the_future() -> None:
+    time_ms, corrected = _heard(Anchors(), 3, BEGIN_MS + 30_000 + 3_600_000)
+    assert (time_ms, corrected) == (30_020, True)
+
+
+def test_the_backlog_of_a_wrong_clock_is_placed_by_its_uptime() -> None:
+    anchors = Anchors()
+    _heard(anchors, 100, 555_000)
+    old = packed(40, wall_ms=1_000)
+    placed = anchors.place(SITE, old, BEGIN_MS + 2_000_000, live=False)
+    assert abs(placed.time_ms - (BEGIN_MS + 400_000)) <= 20
+    assert placed.corrected
+    assert placed.skew_ms == 1_000 - placed.time_ms
+
+
+def test_history_of_a_boot_never_heard_live_rests_on_its_own_clock() -> None:
+    placed = Anchors().place(SITE, packed(1, wall_ms=BEGIN_MS), BEGIN_MS + 60_000, live=False)
+    assert (placed.time_ms, placed.corrected) == (BEGIN_MS, False)
+
+
+def test_a_boot_is_anchored_by_its_quickest_report() -> None:
+    anchors = Anchors()
+    _heard(anchors, 1, 0, delay_ms=900)
+    _heard(anchors, 2, 0, delay_ms=30)
+    assert _heard(anchors, 3, 0, delay_ms=800) == (30_030, True)
+
+
+def test_a_step_of_the_collectors_own_clock_makes_a_new_anchor() -> None:
+    anchors = Anchors()
+    _heard(anchors, 1, BEGIN_MS + 10_000)
+    late = packed(2, wall_ms=BEGIN_MS + 20_000 + 7_200_000)
+    placed = anchors.place(SITE, late, BEGIN_MS + 20_000 + 7_200_000, live=True)
+    assert placed.time_ms == BEGIN_MS + 20_000 + 7_200_000
+
+
+@given(st.integers(0, 2**50), st.integers(0, 2**40), st.integers(BEGIN_MS, 2**42), st.booleans())
+def test_nothing_is_ever_placed_in_the_future(
+    wall_ms: int, uptime_ms: int, received_ms: int, live: bool
+) -> None:
+    report = packed(1, wall_ms=wall_ms, uptime_ms=uptime_ms)
+    assert Anchors().place(SITE, report, received_ms, live=live).time_ms <= received_ms
