@@ -39,7 +39,12 @@ def make_app(centre: Centre, token: str | None = None) -> Starlette:
 
     With a token every page but /healthz and /readyz asks for it. Without one, serve it on
     loopback or on a socket of mode 0600 only.
+
+    Raises:
+        ValueError: the token is empty, and would let everyone in.
     """
+    if token is not None and not token.strip():
+        raise ValueError("the token of the pages is empty; give one, or serve them on loopback")
     pages = _Pages(centre)
     middleware = [Middleware(SecurityHeaders)]
     if token is not None:
