@@ -97,19 +97,25 @@ class Scope:
             return None
         return self.read(node, label, convert)
 
-    def pairs(self, node: Node, label: str) -> Iterator[tuple[Scalar, Node]]:
+    def named(self, noun: str, node: Node, key: str) -> Scope:
+        """Return the scope inside `node`, which `key` names where it can be read at all."""
+        for entry, value in node.entries if isinstance(node, Mapping) else ():
+            if isinstance(entry, Scalar) and entry.text == key and isinstance(value, Scalar):
+                return self.inside(f"{noun} {shown(value.text)}" if value.text else noun)
+        return self.inside(noun)
+
+    def pairs(self, node: Node) -> Iterator[tuple[Scalar, Node]]:
         """Yield the keys and values of a mapping; notes what is no mapping, and doubled keys."""
         if not isinstance(node, Mapping):
-            self.complain(node, f"{label}: must be keys and values, not {_a(node)}")
+            self.complain(node, f"must be keys and values, not {_a(node)}")
             return
         seen: dict[str, int] = {}
         for key, value in node.entries:
             if not isinstance(key, Scalar):
-                self.complain(key, f"{label}: a key must be one word, not a {_shape(key)}")
+                self.complain(key, f"a key must be one word, not a {_shape(key)}")
             elif key.text in seen:
                 self.complain(
-                    key,
-                    f"{label}: key '{shown(key.text)}' stands here and in line {seen[key.text]}",
+                    key, f"key '{shown(key.text)}' stands here and in line {seen[key.text]}"
                 )
             else:
                 seen[key.text] = key.line
@@ -127,12 +133,12 @@ class Scope:
 class Fields:
     """The values of one mapping whose keys are known beforehand."""
 
-    def __init__(self, node: Node, scope: Scope, known: Iterable[str], label: str = "it") -> None:
+    def __init__(self, node: Node, scope: Scope, known: Iterable[str]) -> None:
         self.node = node
         self.scope = scope
         self._values: dict[str, Node] = {}
         known = tuple(known)
-        for key, value in scope.pairs(node, label):
+        for key, value in scope.pairs(node):
             if key.text not in known:
                 near = hint(key.text, known) or f"; known keys: {', '.join(known)}"
                 scope.complain(key, f"unknown key '{shown(key.text)}'{near}")
@@ -168,9 +174,11 @@ class Fields:
         return default if read is None else read
 
     def need(self, key: str, example: str = "") -> bool:
-        """Return whether the key is there; notes its absence."""
+        """Return whether the key is there; notes its absence, unless no key can be there."""
         if key in self._values:
             return True
+        if not isinstance(self.node, Mapping):
+            return False
         like = f"; write it like {example}" if example else ""
         self.scope.complain(self.node, f"lacks '{key}'{like}")
         return False

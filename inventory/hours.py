@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from tabuah.errors import did_you_mean
-
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_INDONESIAN = dict(zip(("Sen", "Sel", "Rab", "Kam", "Jum", "Sab", "Min"), DAYS, strict=True))
+"""Only to suggest: one way to write a day is enough."""
 _STRETCH = re.compile(
     r"(?P<first>[A-Za-z]+)(?:-(?P<last>[A-Za-z]+))?\s+"
     r"(?P<bh>\d{1,2}):(?P<bm>\d{2})-(?P<eh>\d{1,2}):(?P<em>\d{2})",
@@ -78,7 +78,9 @@ def _stretch(text: str) -> Stretch:
 
 def _day(word: str) -> int:
     if word not in DAYS:
-        hint = did_you_mean(word.title(), DAYS)
+        begin = word[:3].title()
+        near = _INDONESIAN.get(begin, begin)
+        hint = f"; did you mean '{near}'?" if near in DAYS else ""
         raise ValueError(f"'{word}' is no day; days are {' '.join(DAYS)}{hint}")
     return DAYS.index(word)
 

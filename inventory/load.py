@@ -118,7 +118,7 @@ def _site_nodes(root: Node, scope: Scope) -> list[Node]:
     """Return the sites of a file: its list, or itself."""
     keys = [key for key, _ in root.entries] if isinstance(root, Mapping) else []
     if any(isinstance(key, Scalar) and key.text == "sites" for key in keys):
-        return Fields(root, scope, ("sites",), "the file").list("sites")
+        return Fields(root, scope, ("sites",)).list("sites")
     return [root]
 
 

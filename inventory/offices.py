@@ -62,13 +62,13 @@ _INTERFACE = re.compile(r"[^\s/]{1,64}")
 
 def read_site(node: Node, scope: Scope, organisation: str) -> Site | None:
     """Return the office, or None when it has no code to know it by; notes what is wrong."""
-    fields = Fields(node, scope, SITE_KEYS, "a site")
+    scope = scope.named("site", node, "code")
+    fields = Fields(node, scope, SITE_KEYS)
     if not fields.need("code", '"13.02.10", the Kemendagri code in quotes, or a short name'):
         return None
     code = fields.text("code", values.token, None)
     if code is None:
         return None
-    fields.scope = scope = scope.inside(f"site {code}")
     fields.need("name")
     circuits = _named(fields, "circuit", _CIRCUIT_KEYS, _circuit)
     probes = _named(fields, "probe", _PROBE_KEYS, _probe)
@@ -140,7 +140,7 @@ def _named(
     lines: dict[str, int] = {}
     name_key = keys[0]
     for item in fields.list(f"{noun}s"):
-        inner = Fields(item, fields.scope.inside(noun), keys, f"a {noun}")
+        inner = Fields(item, fields.scope.named(noun, item, name_key), keys)
         if not inner.need(name_key):
             continue
         name = inner.text(name_key, values.token, None)
@@ -150,7 +150,6 @@ def _named(
             fields.scope.complain(item, f"{noun} '{name}' stands here and in line {lines[name]}")
             continue
         lines[name] = item.line
-        inner.scope = fields.scope.inside(f"{noun} {name}")
         thing = read(inner, name)
         if thing is not None:
             things.append(thing)
@@ -171,7 +170,7 @@ def _check_circuits_of_probes(
 
 def _inner(fields: Fields, key: str, known: Iterable[str]) -> Fields | None:
     node = fields.node_of(key)
-    return None if node is None else Fields(node, fields.scope.inside(key), known, key)
+    return None if node is None else Fields(node, fields.scope.inside(key), known)
 
 
 def _location(site: Fields) -> Location | None:
@@ -185,7 +184,7 @@ def _location(site: Fields) -> Location | None:
 
 
 def _contact(node: Node, scope: Scope) -> Contact | None:
-    fields = Fields(node, scope, ("name", "phone", "email", "hours"), "a contact")
+    fields = Fields(node, scope, ("name", "phone", "email", "hours"))
     if not fields.need("name"):
         return None
     name = fields.text("name", or_reference(fields, "name", values.some_text), None)

@@ -29,7 +29,7 @@ from inventory.model import (
     Upstream,
 )
 from inventory.offices import or_reference, secret
-from inventory.yaml_nodes import Node, Scalar
+from inventory.yaml_nodes import Node, Scalar, Sequence
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ class Head:
 
 def read_head(node: Node, scope: Scope, directory: Path) -> Head:
     """Return what `inventory.yaml` says of the organisation; notes what is wrong."""
-    fields = Fields(node, scope, TOP_KEYS, "the inventory")
+    fields = Fields(node, scope, TOP_KEYS)
     fields.need("organisation", "Dinas Kominfo Kabupaten Solok")
     inventory = Inventory(
         organisation=fields.text("organisation", values.some_text, ""),
@@ -82,7 +82,7 @@ def read_head(node: Node, scope: Scope, directory: Path) -> Head:
 
 def _inside(fields: Fields, key: str, known: tuple[str, ...]) -> Fields | None:
     node = fields.node_of(key)
-    return None if node is None else Fields(node, fields.scope.inside(key), known, key)
+    return None if node is None else Fields(node, fields.scope.inside(key), known)
 
 
 def _boundaries(fields: Fields, directory: Path) -> Path | None:
@@ -99,7 +99,7 @@ def _by_code(
     if node is None:
         return things
     noun = key.removesuffix("s").replace("_", " ")
-    for code_node, value in fields.scope.pairs(node, key):
+    for code_node, value in fields.scope.inside(key).pairs(node):
         code = fields.scope.read_text(code_node, key, values.token)
         if code is None:
             continue
@@ -158,7 +158,7 @@ def _power_group(fields: Fields, code: str) -> PowerGroup:
 def _references(fields: Fields) -> tuple[Reference, ...]:
     references: list[Reference] = []
     for item in fields.list("references"):
-        inner = Fields(item, fields.scope.inside("references"), ("ping",), "a reference")
+        inner = Fields(item, fields.scope.inside("references"), ("ping",))
         if inner.need("ping") and (host := inner.value("ping", values.host, "")):
             references.append(Reference(ping=host))
     return tuple(references)
@@ -220,22 +220,21 @@ def _alerts(fields: Fields) -> Alerts:
 
 
 def _channel(node: Node, scope: Scope) -> Channel | None:
-    fields = Fields(node, scope.inside("channel"), ("name", *_CHANNEL_KINDS), "a channel")
+    fields = Fields(node, scope.named("channel", node, "name"), ("name", *_CHANNEL_KINDS))
     if not fields.need("name"):
         return None
     name = fields.text("name", values.token, None)
     if name is None:
         return None
-    fields.scope = scope.inside(f"channel {name}")
     given = [kind for kind in _CHANNEL_KINDS if kind in fields]
     if len(given) != 1:
         found = " and ".join(given) or "none"
         what = f"needs exactly one of {', '.join(_CHANNEL_KINDS)}; has {found}"
         fields.scope.complain(fields.node, what)
         return None
-    if given[0] in ("alertmanager", "command") and not fields.list(given[0]):
-        fields.scope.complain(fields.at(given[0]), f"{given[0]}: must be a list of at least one")
-        return None
+    behind = fields.node_of(given[0])
+    if isinstance(behind, Sequence) and not behind.items:
+        fields.scope.complain(behind, f"{given[0]}: is an empty list")
     return Channel(
         name=name,
         alertmanager=fields.texts("alertmanager", or_reference(fields, "alertmanager", values.url)),
@@ -269,7 +268,7 @@ def _maintenance(fields: Fields) -> tuple[Maintenance, ...]:
     windows: list[Maintenance] = []
     for item in fields.list("maintenance"):
         keys = ("sites", "begins", "ends", "why", "announced")
-        inner = Fields(item, fields.scope.inside("maintenance"), keys, "a maintenance")
+        inner = Fields(item, fields.scope.inside("maintenance"), keys)
         complete = [inner.need(key) for key in ("sites", "begins", "ends")]
         begins = inner.value("begins", values.instant, _EPOCH)
         ends = inner.value("ends", values.instant, None)

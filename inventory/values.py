@@ -93,7 +93,7 @@ def number(least: float, most: float) -> Callable[[str], float]:
 
     def read(word: str) -> float:
         if _NUMBER.fullmatch(word) is None or not least <= float(word) <= most:
-            raise ValueError(f"'{shown(word)}' is no number from {least:g} to {most:g}")
+            raise ValueError(f"'{shown(word)}' is no number from {least:.15g} to {most:.15g}")
         return float(word)
 
     return read

@@ -74,7 +74,8 @@ def _implicit_tag(text: str) -> str:
     for tag, pattern in resolvers.get(text[:1], []):
         if pattern.match(text):
             return str(tag).rpartition(":")[2]
-    return "str"
+    # To YAML 1.2 0812 is a number too, and loses its zero.
+    return "int" if text.isascii() and text.isdigit() else "str"
 
 
 def read_yaml(path: Path) -> Node | None:
