@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +26,7 @@ from collector.api import BadRequestError, Selection, report_json, selection, si
 from collector.guard import SECURITY_HEADERS, SecurityHeaders, Token
 from collector.live import SiteView
 from collector.metrics import CONTENT_TYPE, SitesPage
-from collector.overview import overview
+from collector.overview import Overview, overview
 from collector.view import Centre
 from collector.words import say
 from inventory.model import Language
@@ -84,24 +85,32 @@ class _Pages:
         """Answer with the status page."""
         inventory = self._centre.inventory
         language = _language(request.query_params.get("lang"), inventory.language)
-        shown = overview(
+        # What is live is read here, in the loop; a page of thousands of rows is made in a thread.
+        build = partial(
+            overview,
             inventory,
             {view.code: view for view in self._centre.views()},
-            self._centre.rates,
+            {site.code: self._centre.rates(site.code) for site in inventory.sites}.get,
             self._centre.readiness(),
             now_ms=self._centre.now_ms(),
             language=language,
         )
+        return HTMLResponse(
+            await asyncio.to_thread(
+                lambda: self._render_index(build(), inventory.organisation, language)
+            )
+        )
+
+    def _render_index(self, page: Overview, organisation: str, language: Language) -> str:
         other = Language.ENGLISH if language is Language.INDONESIAN else Language.INDONESIAN
-        html = self._index.render(
-            page=shown,
-            organisation=inventory.organisation,
+        return self._index.render(
+            page=page,
+            organisation=organisation,
             language=language.value,
             other_language=other.value,
             refresh_seconds=_REFRESH_S,
-            say=lambda key, **values: say(language, key, **values),
+            say=partial(say, language),
         )
-        return HTMLResponse(html)
 
     async def metrics(self, request: Request) -> Response:
         """Answer a scrape."""
