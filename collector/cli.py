@@ -88,6 +88,9 @@ def enrol(
     Each is written to a file of mode 0600, never to the terminal: carry it to the office's
     gateway over a channel that you trust. Works beside a running collector, which needs no
     restart. Done again, it writes the same key; --rotate makes a new one.
+
+    An office that reports to two collectors is enrolled with each; copy the [[collectors]] part
+    of the second file into the first.
     """
     if bool(sites) == every:
         raise click.UsageError("name the offices, or give --all")

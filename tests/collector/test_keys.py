@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -156,6 +157,17 @@ def test_every_file_of_the_folder_is_private(data: Path, identity: Identity) -> 
     assert identity.master
     modes = {file.name: file.stat().st_mode & 0o777 for file in data.iterdir()}
     assert modes == dict.fromkeys((".lock", FILE_NAME, BOOTS_FILE_NAME, enrolled.FILE_NAME), 0o600)
+
+
+@pytest.mark.lab
+def test_what_root_writes_beside_a_collector_of_another_user_belongs_to_that_user(
+    data: Path,
+) -> None:
+    data.mkdir()
+    os.chown(data, 65534, 65534)
+    Identity.open(data)
+    enrolled.enrol(data, [KUBUNG])
+    assert {file.stat().st_uid for file in data.iterdir()} == {65534}
 
 
 def test_secrets_show_neither_in_repr_nor_in_messages(
