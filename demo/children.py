@@ -62,22 +62,28 @@ class Children:
         child.log.unlink(missing_ok=True)
         child.keeper = asyncio.create_task(self._keep(child))
 
-    async def stop(self, names: Iterable[str], patience_s: float) -> None:
-        """Ask the named programs to end, wait for `patience_s`, then end them."""
+    def ask(self, names: Iterable[str]) -> None:
+        """Ask the named programs to end, and start none again."""
         self._stopping = True
-        chosen = [self.all[name] for name in names if name in self.all]
-        for child in chosen:
-            if child.keeper is not None and child.process is None:
+        for child in self._chosen(names):
+            if child.process is None and child.keeper is not None:
                 child.keeper.cancel()
             _signal(child, kill=False)
-        keepers = [child.keeper for child in chosen if child.keeper is not None]
-        if not keepers:
-            return
-        _, late = await asyncio.wait(keepers, timeout=patience_s)
-        for child in chosen:
+
+    async def wait(self, names: Iterable[str], patience_s: float) -> None:
+        """Return when the named programs have ended, or after `patience_s`."""
+        keepers = [child.keeper for child in self._chosen(names) if child.keeper is not None]
+        if keepers:
+            await asyncio.wait(keepers, timeout=patience_s)
+
+    async def end(self) -> None:
+        """Return when every program has ended, however unwillingly."""
+        for child in self.all.values():
             _signal(child, kill=True)
-        if late:
-            await asyncio.wait(late, timeout=1)
+        await self.wait(self.all, 1)
+
+    def _chosen(self, names: Iterable[str]) -> list[Child]:
+        return [self.all[name] for name in names if name in self.all]
 
     async def _keep(self, child: Child) -> None:
         loop = asyncio.get_running_loop()

@@ -228,7 +228,10 @@ def snmpd_command(program: str, folder: Path, ports: Sequence[int], community: s
     listen = ",".join(f"udp:{LOOPBACK}:{port}" for port in ports)
     config = folder / "snmpd.conf"
     config.touch(mode=0o600)
-    config.write_text(f"agentaddress {listen}\nrocommunity {community} {LOOPBACK}\n")
+    config.write_text(
+        f"agentaddress {listen}\nrocommunity {community} {LOOPBACK}\n"
+        "dontLogTCPWrappersConnects yes\n"
+    )
     arguments = (program, "-f", "-r", "-Lo", "-C", "-c", str(config), "-p", str(folder / "pid"))
     where = str(folder)
     return Command(

@@ -47,9 +47,10 @@ REPORTS_PORT, REFLECTOR_PORT, HTTP_PORT = 10162, 10862, 8080
 READY_WAIT_S = 45.0
 STAGGER_S = 0.4
 REFRESH_S = 1.0
-AGENTS_PATIENCE_S = 3.3
-"""Behind a cut line an agent waits 3 s for its goodbye to be heard."""
-CENTRE_PATIENCE_S = 1.3
+GOODBYES_S = 1.5
+"""How long the centre goes on listening to the goodbyes of the agents."""
+PATIENCE_S = 3.0
+"""How long all have from then on: an agent behind a cut line waits 3 s to be heard."""
 COLLECTOR, ROUTERS = "collector", "snmpd"
 
 
@@ -196,9 +197,11 @@ class Demo:
 
     async def _stop(self) -> None:
         agents = [agent_name(office.code) for office in self.stage.offices]
-        # Agents first: their goodbyes are to be heard.
-        await self.children.stop(agents, AGENTS_PATIENCE_S)
-        await self.children.stop([COLLECTOR, ROUTERS], CENTRE_PATIENCE_S)
+        self.children.ask(agents)
+        await self.children.wait(agents, GOODBYES_S)
+        self.children.ask([COLLECTOR, ROUTERS])
+        await self.children.wait(self.children.all, PATIENCE_S)
+        await self.children.end()
         await self.stage.close()
 
     def rows(self) -> list[Row]:

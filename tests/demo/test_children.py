@@ -57,7 +57,8 @@ async def test_a_program_that_dies_is_told_of_and_started_again(
     second = child.pid
     assert second is not None
     assert remembered == [[first], [second]]
-    await family.stop(["sleeper"], 5)
+    family.ask(["sleeper"])
+    await family.wait(["sleeper"], 5)
     assert birth(second) is None
     assert len(said) == 1
 
@@ -73,7 +74,10 @@ async def test_a_program_that_will_not_stop_is_ended_when_patience_is(tmp_path: 
     )
     pids = [deaf.pid, willing.pid]
     began = time.monotonic()
-    await family.stop(["deaf", "willing", "unknown"], 0.3)
+    family.ask(["deaf", "willing", "unknown"])
+    await family.wait(["deaf", "willing", "unknown"], 0.3)
+    assert (deaf.pid, willing.pid) == (pids[0], None)
+    await family.end()
     assert time.monotonic() - began < 2
     assert [birth(pid) for pid in pids if pid is not None] == [None, None]
 
@@ -85,5 +89,6 @@ async def test_a_program_in_the_pause_before_its_next_start_is_not_started_any_m
     family = Children(said.append, lambda _: None)
     family.start(Child("brief", Command(("false",)), tmp_path / "log"))
     await until(lambda: said)
-    await family.stop(["brief"], 1)
+    family.ask(["brief"])
+    await family.wait(["brief"], 1)
     assert family.all["brief"].starts == 1
