@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from inventory.secret import SecretRef
 from inventory.values import hint, shown, token
 from inventory.yaml_nodes import Mapping, Node, Scalar, Sequence
 from tabuah.errors import Problem
@@ -192,6 +193,30 @@ class Fields:
         """Return the readable texts of a list."""
         read = (self.scope.read_text(item, key, convert) for item in self.list(key))
         return tuple(item for item in read if item is not None)
+
+    def inner(self, key: str, known: Iterable[str]) -> Fields | None:
+        """Return the mapping behind the key, or None where it is absent."""
+        node = self._values.get(key)
+        return None if node is None else Fields(node, self.scope.inside(key), known)
+
+    def secret(self, key: str) -> SecretRef | None:
+        """Return the reference behind the key; a literal secret is refused and not repeated."""
+        return self.value(key, lambda word: SecretRef.parse(word, self._owner(key)), None)
+
+    def or_reference(
+        self, key: str, convert: Callable[[str], str]
+    ) -> Callable[[str], str | SecretRef]:
+        """Return a reader of plain values that may also stand elsewhere (`env:`, `file:`)."""
+
+        def read(word: str) -> str | SecretRef:
+            if word.startswith(("env:", "file:")):
+                return SecretRef.parse(word, self._owner(key))
+            return convert(word)
+
+        return read
+
+    def _owner(self, key: str) -> str:
+        return f"{self.scope.where(self.at(key))}: {self.scope.path}{key}"
 
     def link(self, to: str, key: str) -> str | None:
         """Return the name behind the key, to be checked once all is read."""

@@ -1,12 +1,12 @@
-"""One entry of `sites`: an office with its lines, probes and devices."""
+"""One entry of `sites`: an office with its lines and probes. Devices: `inventory.devices`."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from inventory import values
+from inventory.devices import DEVICE_KEYS, interface_name, read_device
 from inventory.fields import Fields, Scope
 from inventory.hours import parse_hours
 from inventory.model import (
@@ -15,22 +15,17 @@ from inventory.model import (
     CircuitRole,
     ClockStart,
     Contact,
-    Device,
     Exclusion,
     Formula,
     Location,
-    Login,
     Precision,
     Probe,
     Site,
     SiteKind,
     Sla,
-    Snmp,
-    SnmpSecurity,
     Technology,
     Ups,
 )
-from inventory.secret import SecretRef
 from inventory.yaml_nodes import Node
 from tabuah.measurement import Kind, Role
 
@@ -51,13 +46,8 @@ _KINDS = tuple(kind.value for kind in Kind)
 _PROBE_KEYS = (
     *("name", *_KINDS, "role", "every", "count", "timeout", "expect", "circuit", "service"),
 )
-_DEVICE_KEYS = ("name", "host", "platform", "interfaces", "role", "every", "snmp", "login")
-_SNMP_KEYS = ("version", "port", "community", "user", "auth", "priv")
-_LOGIN_KEYS = ("user", "key", "password", "enable", "jump", "port")
-_DEVICE_ROLES = (Role.GATEWAY, Role.UPS, Role.OTHER)
 _EVERY_S = {Kind.DNS: 60.0, Kind.HTTP: 300.0}
 _SHORTEST_S = 0.1
-_INTERFACE = re.compile(r"[^\s/]{1,64}")
 
 
 def read_site(node: Node, scope: Scope, organisation: str) -> Site | None:
@@ -102,31 +92,10 @@ def read_site(node: Node, scope: Scope, organisation: str) -> Site | None:
         interval_s=fields.value("interval", values.duration(_SHORTEST_S), 10.0),
         circuits=circuits,
         probes=probes,
-        devices=_named(fields, "device", _DEVICE_KEYS, _device),
+        devices=_named(fields, "device", DEVICE_KEYS, read_device),
         services=services,
         where=scope.where(node),
     )
-
-
-def secret(fields: Fields, key: str) -> SecretRef | None:
-    """Return the reference behind the key; a literal secret is refused and not repeated."""
-    node = fields.at(key)
-    where = f"{fields.scope.where(node)}: {fields.scope.path}{key}"
-    return fields.value(key, lambda word: SecretRef.parse(word, where), None)
-
-
-def or_reference(
-    fields: Fields, key: str, convert: Callable[[str], str]
-) -> Callable[[str], str | SecretRef]:
-    """Return a reader of plain values that may also stand elsewhere (`env:`, `file:`)."""
-    where = f"{fields.scope.where(fields.at(key))}: {fields.scope.path}{key}"
-
-    def read(word: str) -> str | SecretRef:
-        if word.startswith(("env:", "file:")):
-            return SecretRef.parse(word, where)
-        return convert(word)
-
-    return read
 
 
 def _named(
@@ -168,13 +137,8 @@ def _check_circuits_of_probes(
             )
 
 
-def _inner(fields: Fields, key: str, known: Iterable[str]) -> Fields | None:
-    node = fields.node_of(key)
-    return None if node is None else Fields(node, fields.scope.inside(key), known)
-
-
 def _location(site: Fields) -> Location | None:
-    fields = _inner(site, "location", ("lat", "lon", "precision"))
+    fields = site.inner("location", ("lat", "lon", "precision"))
     if fields is None or not (fields.need("lat") and fields.need("lon")):
         return None
     lat = fields.value("lat", values.number(-90, 90), None)
@@ -187,9 +151,9 @@ def _contact(node: Node, scope: Scope) -> Contact | None:
     fields = Fields(node, scope, ("name", "phone", "email", "hours"))
     if not fields.need("name"):
         return None
-    name = fields.text("name", or_reference(fields, "name", values.some_text), None)
-    phone = fields.text("phone", or_reference(fields, "phone", values.text), None)
-    email = fields.text("email", or_reference(fields, "email", values.text), None)
+    name = fields.text("name", fields.or_reference("name", values.some_text), None)
+    phone = fields.text("phone", fields.or_reference("phone", values.text), None)
+    email = fields.text("email", fields.or_reference("email", values.text), None)
     hours = fields.value("hours", parse_hours, None)
     return None if name is None else Contact(name, phone or None, email or None, hours)
 
@@ -202,20 +166,14 @@ def _circuit(fields: Fields, name: str) -> Circuit:
         product=fields.text("product", values.text, ""),
         technology=fields.value("technology", values.one_of(Technology), None),
         sid=fields.text("sid", values.text, ""),
-        interface=fields.text("interface", _interface, None),
+        interface=fields.text("interface", interface_name, None),
         bandwidth=_bandwidth(fields),
         sla=_sla(fields),
     )
 
 
-def _interface(word: str) -> str:
-    if _INTERFACE.fullmatch(word) is None or not word.isprintable():
-        raise ValueError("is no interface name; write it like eth0")
-    return word
-
-
 def _bandwidth(circuit: Fields) -> Bandwidth | None:
-    fields = _inner(circuit, "bandwidth", ("down", "up"))
+    fields = circuit.inner("bandwidth", ("down", "up"))
     if fields is None or not (fields.need("down", "20 (Mbit/s)") and fields.need("up", "20")):
         return None
     mbits = values.number(0.001, 1_000_000)
@@ -224,7 +182,7 @@ def _bandwidth(circuit: Fields) -> Bandwidth | None:
 
 
 def _sla(circuit: Fields) -> Sla | None:
-    fields = _inner(circuit, "sla", _SLA_KEYS)
+    fields = circuit.inner("sla", _SLA_KEYS)
     if fields is None:
         return None
     fields.need("availability", "0.995")
@@ -299,94 +257,8 @@ def _target(fields: Fields, kind: Kind) -> tuple[str, str]:
         case Kind.HTTP:
             return fields.value("http", values.url, ""), ""
         case Kind.DNS:
-            question = _inner(fields, "dns", ("server", "name"))
+            question = fields.inner("dns", ("server", "name"))
             if question is None or not (question.need("server") and question.need("name")):
                 return "", ""
             name = question.value("name", values.host, "")
             return name, question.value("server", values.host_or_endpoint, "")
-
-
-def _device(fields: Fields, name: str) -> Device | None:
-    fields.need("host")
-    role = fields.value("role", values.one_of(Role), Role.OTHER)
-    if role not in _DEVICE_ROLES:
-        roles = ", ".join(known.value for known in _DEVICE_ROLES)
-        fields.scope.complain(
-            fields.at("role"), f"role: '{role.value}' is a probe's; a device has one of: {roles}"
-        )
-    return Device(
-        name=name,
-        host=fields.value("host", values.host, ""),
-        role=role,
-        platform=fields.text("platform", values.token, ""),
-        interfaces=fields.texts("interfaces", _interface),
-        every_s=fields.value("every", values.duration(1.0), 10.0),
-        snmp=_snmp(fields),
-        login=_login(fields),
-    )
-
-
-def _snmp(device: Fields) -> Snmp | None:
-    fields = _inner(device, "snmp", _SNMP_KEYS)
-    if fields is None or not fields.need("version", "3 or 2c"):
-        return None
-    version = fields.value("version", _version, None)
-    if version is None:
-        return None
-    for key in ("user", "auth") if version == "3" else ("community",):
-        fields.need(key)
-    for key in ("community",) if version == "3" else ("user", "auth", "priv"):
-        if key in fields:
-            fields.scope.complain(fields.at(key), f"{key} has no meaning in version {version}")
-    return Snmp(
-        version=version,
-        port=fields.value("port", values.whole(1, 65535), 161),
-        community=secret(fields, "community"),
-        user=fields.text("user", values.some_text, ""),
-        auth=_security(fields, "auth", ("sha1", "sha256")),
-        priv=_security(fields, "priv", ("aes128",)),
-    )
-
-
-def _version(word: str) -> str:
-    if word not in ("2c", "3"):
-        raise ValueError("must be 3 or 2c; older SNMP is not spoken")
-    return word
-
-
-def _security(snmp: Fields, key: str, protocols: tuple[str, ...]) -> SnmpSecurity | None:
-    fields = _inner(snmp, key, ("protocol", "key"))
-    if fields is None or not (fields.need("protocol", protocols[0]) and fields.need("key")):
-        return None
-
-    def known(word: str) -> str:
-        if word not in protocols:
-            raise ValueError(f"unknown protocol; use {' or '.join(protocols)}")
-        return word
-
-    protocol, where = fields.value("protocol", known, None), secret(fields, "key")
-    return None if protocol is None or where is None else SnmpSecurity(protocol, where)
-
-
-def _login(device: Fields) -> Login | None:
-    fields = _inner(device, "login", _LOGIN_KEYS)
-    if fields is None or not fields.need("user"):
-        return None
-    return Login(
-        user=fields.text("user", values.some_text, ""),
-        key=secret(fields, "key"),
-        password=secret(fields, "password"),
-        enable=secret(fields, "enable"),
-        jump=fields.value("jump", _jump, ""),
-        port=fields.value("port", values.whole(1, 65535), 22),
-    )
-
-
-def _jump(word: str) -> str:
-    if not word:
-        return word
-    user, at, place = word.rpartition("@")
-    values.host_or_endpoint(place)
-    if at and not values.text(user):
-        raise ValueError("has no user before the '@'")
-    return word

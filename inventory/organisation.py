@@ -28,7 +28,6 @@ from inventory.model import (
     Traps,
     Upstream,
 )
-from inventory.offices import or_reference, secret
 from inventory.yaml_nodes import Node, Scalar, Sequence
 
 T = TypeVar("T")
@@ -69,20 +68,15 @@ def read_head(node: Node, scope: Scope, directory: Path) -> Head:
         ),
         bounds=_bounds(fields),
         alerts=_alerts(fields),
-        heartbeat=fields.value("heartbeat", or_reference(fields, "heartbeat", values.url), None),
+        heartbeat=fields.value("heartbeat", fields.or_reference("heartbeat", values.url), None),
         remote_write=fields.value(
-            "remote_write", or_reference(fields, "remote_write", values.url), None
+            "remote_write", fields.or_reference("remote_write", values.url), None
         ),
         retention=_retention(fields),
         traps=_traps(fields),
         maintenance=_maintenance(fields),
     )
     return Head(inventory, fields.list("sites"))
-
-
-def _inside(fields: Fields, key: str, known: tuple[str, ...]) -> Fields | None:
-    node = fields.node_of(key)
-    return None if node is None else Fields(node, fields.scope.inside(key), known)
 
 
 def _boundaries(fields: Fields, directory: Path) -> Path | None:
@@ -187,9 +181,9 @@ def _service(fields: Fields, code: str) -> Service | None:
 def _bounds(fields: Fields) -> dict[Technology, Bounds]:
     bounds = dict(DEFAULT_BOUNDS)
     known = tuple(technology.value for technology in Technology)
-    inner = _inside(fields, "bounds", known)
+    inner = fields.inner("bounds", known)
     for technology in Technology if inner is not None else ():
-        limits = None if inner is None else _inside(inner, technology.value, _BOUND_KEYS)
+        limits = None if inner is None else inner.inner(technology.value, _BOUND_KEYS)
         if limits is None:
             continue
         default = bounds[technology]
@@ -202,7 +196,7 @@ def _bounds(fields: Fields) -> dict[Technology, Bounds]:
 
 
 def _alerts(fields: Fields) -> Alerts:
-    inner = _inside(fields, "alerts", ("channels", "escalate_after"))
+    inner = fields.inner("alerts", ("channels", "escalate_after"))
     if inner is None:
         return Alerts()
     channels: dict[str, Channel] = {}
@@ -237,15 +231,15 @@ def _channel(node: Node, scope: Scope) -> Channel | None:
         fields.scope.complain(behind, f"{given[0]}: is an empty list")
     return Channel(
         name=name,
-        alertmanager=fields.texts("alertmanager", or_reference(fields, "alertmanager", values.url)),
-        webhook=fields.value("webhook", or_reference(fields, "webhook", values.url), None),
-        apprise=secret(fields, "apprise"),
+        alertmanager=fields.texts("alertmanager", fields.or_reference("alertmanager", values.url)),
+        webhook=fields.value("webhook", fields.or_reference("webhook", values.url), None),
+        apprise=fields.secret("apprise"),
         command=fields.texts("command", values.some_text),
     )
 
 
 def _retention(fields: Fields) -> Retention:
-    inner = _inside(fields, "retention", ("reports", "rollups"))
+    inner = fields.inner("retention", ("reports", "rollups"))
     default = Retention()
     if inner is None:
         return default
@@ -257,7 +251,7 @@ def _retention(fields: Fields) -> Retention:
 
 
 def _traps(fields: Fields) -> Traps | None:
-    inner = _inside(fields, "traps", ("listen",))
+    inner = fields.inner("traps", ("listen",))
     if inner is None or not inner.need("listen", "0.0.0.0:162"):
         return None
     listen = inner.value("listen", values.endpoint, None)

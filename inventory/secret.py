@@ -51,8 +51,8 @@ class SecretRef:
             raise ValueError(
                 "env: must be followed by the name of an environment variable, like env:UPS_KEY"
             )
-        if "\0" in name:
-            raise ValueError("file: must be followed by a path without a NUL character")
+        if not name.isprintable():
+            raise ValueError("file: must be followed by a path without control characters")
         return cls(source, name, where)
 
     def __str__(self) -> str:

@@ -160,7 +160,7 @@ def test_the_problems_of_all_files_are_told_at_once_in_their_order(
         "inventory.yaml:1: unknown key 'organization'; did you mean 'organisation'?",
         "inventory.yaml:1: lacks 'organisation'; write it like Dinas Kominfo Kabupaten Solok",
         "sites/a.yaml:3: site a: ups: unknown value 'al'; did you mean 'all'?",
-        "sites/b.yaml:1: is not YAML: while scanning a simple key, could not find expected ':'",
+        "sites/b.yaml:2: is not YAML: mapping values are not allowed in this context",
         "sites/c.yaml: is empty; remove it, or write a site into it",
         "sites/d.yaml:2: unknown key 'name'; known keys: sites",
         "sites/e.yml: would not be read; rename it to e.yaml",
