@@ -6,6 +6,7 @@ cut. Errors of either come out as StoreError, in words that say what to do.
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -43,6 +44,8 @@ _ADVICE = {
     sqlite3.SQLITE_AUTH: "it may not be opened; check its owner and its mode",
     sqlite3.SQLITE_IOERR: "the disk refuses; see the kernel's log, and whether it is full",
 }
+
+log = logging.getLogger(__name__)
 
 
 class StoreError(TabuahError):
@@ -152,6 +155,7 @@ def _bring_to_head(engine: Engine, place: str, *, read_only: bool) -> None:
         version = _version(connection, place)
     if version == HEAD:
         return
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each of its plugins
     # Only now: Alembic is slow to import, and most starts do not need it.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
@@ -170,6 +174,7 @@ def _bring_to_head(engine: Engine, place: str, *, read_only: bool) -> None:
             f"{place}: still has the schema of an older tabuah; start the collector once, which "
             "brings it up to date"
         )
+    log.info("%s: schema %s becomes %s", place, version or "(new)", HEAD)
     with writing(engine).begin() as connection:
         # Another process may have done it while we waited for the lock: Alembic looks again.
         config.attributes["connection"] = connection
