@@ -46,7 +46,7 @@ days = Table(
     Column("min_ms", BigInteger),
     Column("max_ms", BigInteger),
     Column("reports", BigInteger),
-    # How far the day strays from being sorted by arrival; see `collector.store.Order`.
+    # How far the day strays from being sorted by arrival; see `collector.day.Order`.
     Column("ahead_ms", BigInteger, nullable=False),
     Column("back_ms", BigInteger, nullable=False),
 )

@@ -2,7 +2,7 @@
 
 Reports are appended in order of arrival, to one table a UTC day of arrival (`collector.schema`
 says why); a day that is over gets its index by `close_days`. Until then its reports are found by
-bisecting the order of arrival, see `Order`. A report's block is opaque here.
+bisecting the order of arrival, see `collector.day.Order`. A report's block is opaque here.
 
 All calls block: they are made from worker threads. One Store may be used by several at once.
 """
@@ -13,10 +13,9 @@ import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 from sqlalchemy import (
     Connection,
@@ -30,67 +29,22 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy import Row as Record
 
 from collector.database import StoreError, explained, open_engine, writing
-from collector.schema import CORRECTED, LATE, day_index, day_of, day_table, days, heard
+from collector.day import (
+    STEP,
+    U64,
+    Order,
+    Row,
+    first_id,
+    newest_by_arrival,
+    newest_by_index,
+    row_of,
+    values_of,
+)
+from collector.schema import day_index, day_of, day_table, days, heard
 
 __all__ = ["Row", "Store", "StoreError"]
-
-_SIGN = 1 << 63
-_U64 = (1 << 64) - 1
-_COARSE_MS = 1_000
-_STEP = 20_000
-
-
-class Row(NamedTuple):
-    """One report as the store keeps it."""
-
-    site: str
-    epoch: int
-    """u64."""
-    seq: int
-    time_ms: int
-    """When it was measured (corrected), ms since 1970 UTC."""
-    received_ms: int
-    """The collector's clock at arrival; its UTC day chooses the table."""
-    late: bool
-    corrected: bool
-    block: bytes
-    """As `tabuah.block` encodes it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """How a day's reports lie in order of arrival, so that an open day needs no index.
-
-    `received_ms` grows with `id`, but for the collector's clock being set back by at most
-    `back_ms`; and no `time_ms` is ahead of its `received_ms` by more than `ahead_ms`. Hence no
-    report of time T lies before the place that a bisection for T - ahead_ms - back_ms finds.
-    """
-
-    high_ms: int
-    """The greatest `received_ms`, or more."""
-    ahead_ms: int = 0
-    back_ms: int = 0
-
-    @property
-    def slack_ms(self) -> int:
-        """How much earlier than a report's time the bisection must look."""
-        return self.ahead_ms + self.back_ms
-
-    def after(self, rows: Sequence[Row]) -> Order:
-        """Return the order once `rows` are appended; in whole seconds, to change rarely."""
-        high, ahead, back = self.high_ms, self.ahead_ms, self.back_ms
-        for row in rows:
-            received = row.received_ms
-            if row.time_ms - received > ahead:
-                ahead = _coarse(row.time_ms - received)
-            if received > high:
-                high = received
-            elif high - received > back:
-                back = _coarse(high - received)
-        return Order(high, ahead, back)
 
 
 class Store:
@@ -167,7 +121,7 @@ class Store:
             with self._writing() as connection:
                 for day, batch in batches.items():
                     orders[day] = self._prepare_day(connection, day, batch)
-                    connection.execute(insert(self._table(day)), [_values(row) for row in batch])
+                    connection.execute(insert(self._table(day)), [values_of(row) for row in batch])
                 self._note_heard(connection, news)
             self._orders.update(orders)
             self._heard.update(news)
@@ -222,7 +176,7 @@ class Store:
             ).all()
             for entry in catalogue:
                 table = self._table(entry.day)
-                first = _first_id(connection, table, since_ms - entry.back_ms)
+                first = first_id(connection, table, since_ms - entry.back_ms)
                 wanted = (
                     select(table.c.site, table.c.epoch, table.c.seq)
                     .where(table.c.id >= first, table.c.received_ms >= since_ms)
@@ -230,7 +184,7 @@ class Store:
                 )
                 stream = connection.execution_options(yield_per=5_000).execute(wanted)
                 for site, epoch, seq in stream:
-                    yield site, epoch & _U64, seq
+                    yield site, epoch & U64, seq
 
     def reports(self, site: str, from_ms: int, to_ms: int, limit: int | None = None) -> list[Row]:
         """Return the site's reports measured in [from_ms, to_ms), by time, whenever they arrived.
@@ -256,11 +210,11 @@ class Store:
                 if not entry.closed:
                     slack = entry.ahead_ms + entry.back_ms
                     wanted = wanted.where(
-                        table.c.id >= _first_id(connection, table, from_ms - slack)
+                        table.c.id >= first_id(connection, table, from_ms - slack)
                     )
                 elif entry.max_ms < from_ms or entry.min_ms >= to_ms:
                     continue
-                found.extend(map(_row, connection.execute(wanted)))
+                found.extend(map(row_of, connection.execute(wanted)))
         found.sort(key=lambda row: row.time_ms)  # stable: equal times stay in order of arrival
         return found if limit is None else found[:limit]
 
@@ -278,7 +232,7 @@ class Store:
                     wanted[day].add(site)
             catalogue = select(days.c.day, days.c.closed).where(days.c.day.in_(wanted))
             for day, closed in connection.execute(catalogue).all():
-                look = _newest_by_index if closed else _newest_by_arrival
+                look = newest_by_index if closed else newest_by_arrival
                 for row in look(connection, self._table(day), wanted[day]):
                     found[row.site] = row
         return found
@@ -322,7 +276,7 @@ class Store:
         with self._lock, self._writing() as connection:
             day_index(table).drop(connection, checkfirst=True)
             count = connection.scalar(select(func.max(table.c.id))) or 0
-        for last in range(_STEP, count, _STEP):
+        for last in range(STEP, count, STEP):
             with self._lock, self._writing() as connection:
                 connection.execute(delete(table).where(table.c.id <= last))
         with self._lock:
@@ -351,77 +305,3 @@ class Store:
             connection.execute(insert(heard), fresh)
         if known:
             connection.execute(update(heard).where(heard.c.site == bindparam("code")), known)
-
-
-def _coarse(ms: int) -> int:
-    return -(-ms // _COARSE_MS) * _COARSE_MS
-
-
-def _values(row: Row) -> dict[str, str | int | bytes]:
-    site, epoch, seq, time_ms, received_ms, late, corrected, block = row
-    return {
-        "site": site,
-        "epoch": epoch - (1 << 64) if epoch >= _SIGN else epoch,
-        "seq": seq,
-        "time_ms": time_ms,
-        "received_ms": received_ms,
-        "flags": (LATE if late else 0) | (CORRECTED if corrected else 0),
-        "block": block,
-    }
-
-
-def _row(record: Record[*tuple[object, ...]]) -> Row:
-    return Row(
-        record.site,
-        record.epoch & _U64,
-        record.seq,
-        record.time_ms,
-        record.received_ms,
-        bool(record.flags & LATE),
-        bool(record.flags & CORRECTED),
-        record.block,
-    )
-
-
-def _first_id(connection: Connection, table: Table, received_ms: int) -> int:
-    """Return the id that a bisection by `received_ms` finds, in some twenty look-ups."""
-    low, high = 0, connection.scalar(select(func.max(table.c.id))) or 0
-    while low < high:  # every id up to `low` is before received_ms, `high` + 1 is not
-        middle = (low + high + 1) // 2
-        # Numbers may be missing (a sequence of PostgreSQL, rolled back): take the next below.
-        below = connection.execute(
-            select(table.c.id, table.c.received_ms)
-            .where(table.c.id <= middle, table.c.id > low)
-            .order_by(table.c.id.desc())
-            .limit(1)
-        ).one_or_none()
-        if below is None or below.received_ms < received_ms:
-            low = middle
-        else:
-            high = below.id - 1
-    return low + 1
-
-
-def _newest_by_index(connection: Connection, table: Table, sites: set[str]) -> Iterator[Row]:
-    live = select(table).where(table.c.flags.bitwise_and(LATE) == 0)
-    last = live.order_by(table.c.time_ms.desc(), table.c.id.desc()).limit(1)
-    for site in sites:
-        yield from map(_row, connection.execute(last.where(table.c.site == site)))
-
-
-def _newest_by_arrival(connection: Connection, table: Table, sites: set[str]) -> Iterator[Row]:
-    """Look back from the day's end until all are found: most sites are heard every few seconds."""
-    missing = set(sites)
-    high = connection.scalar(select(func.max(table.c.id))) or 0
-    while missing and high > 0:
-        low = high - _STEP
-        last = connection.execute(
-            select(table.c.site, func.max(table.c.id).label("id"))
-            .where(table.c.id > low, table.c.id <= high, table.c.flags.bitwise_and(LATE) == 0)
-            .group_by(table.c.site)
-        )
-        numbers = [number for site, number in last if site in missing]
-        for row in map(_row, connection.execute(select(table).where(table.c.id.in_(numbers)))):
-            missing.discard(row.site)
-            yield row
-        high = low

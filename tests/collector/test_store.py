@@ -24,8 +24,9 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from collector import database
 from collector.database import FILE_NAME, open_engine
+from collector.day import Order
 from collector.schema import HEAD, day_index, day_of, day_table, metadata
-from collector.store import Order, Row, Store, StoreError
+from collector.store import Row, Store, StoreError
 from tabuah.errors import TabuahError
 
 DAY_MS = 86_400_000
