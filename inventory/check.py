@@ -119,6 +119,10 @@ def _of_circuits(site: Site) -> Iterator[str]:
     for circuit in site.circuits:
         for what in _of_circuit(circuit):
             yield f"circuit {circuit.id}: {what}"
+    probed = {probe.circuit for probe in site.probes}
+    for circuit in site.circuits if len(site.circuits) > 1 else ():
+        if circuit.id not in probed:
+            yield f"circuit {circuit.id}: no probe leaves by it: whether it works is not known"
     by_interface: dict[str | None, list[str]] = defaultdict(list)
     for circuit in site.circuits:
         by_interface[circuit.interface].append(circuit.id)

@@ -216,7 +216,7 @@ def _probe(fields: Fields, name: str) -> Probe | None:
     target, server = _target(fields, kind)
     service = fields.link("service", "service")
     every_s = fields.value("every", values.duration(_SHORTEST_S), _EVERY_S.get(kind, 10.0))
-    timeout_s = fields.value("timeout", values.duration(0.01), 2.0)
+    timeout_s = fields.value("timeout", values.duration(0.01), min(2.0, every_s))
     if timeout_s > every_s:
         fields.scope.complain(
             fields.at("timeout"), "timeout is longer than 'every': two runs would overlap"

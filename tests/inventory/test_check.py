@@ -72,6 +72,7 @@ def test_a_bare_office_lacks_everything_that_a_diagnosis_needs() -> None:
         ((Circuit("t", technology=Technology.FIBRE),), "circuit t: no sid"),
         ((Circuit("t"),), "circuit t: no technology"),
         ((Circuit("t", role=CircuitRole.BACKUP),), "no primary circuit"),
+        ((Circuit("telkom"), Circuit("lte")), "circuit lte: no probe leaves by it"),
         ((Circuit("t"), Circuit("u")), "circuits t and u share the default route"),
         (
             (Circuit("t", interface="eth0"), Circuit("u", interface="eth0")),

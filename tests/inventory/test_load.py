@@ -100,6 +100,15 @@ def test_defaults_are_those_of_the_documentation(loaded: Callable[..., Inventory
     assert {(probe.count, probe.timeout_s) for probe in site.probes} == {(1, 2.0)}
 
 
+def test_a_probe_faster_than_the_usual_timeout_waits_for_its_period(
+    loaded: Callable[..., Inventory],
+) -> None:
+    inventory = loaded(
+        HEAD + "sites: [{code: a, name: A, probes: [{name: gw, ping: 192.0.2.1, every: 1s}]}]\n"
+    )
+    assert inventory.site("a").probes[0].timeout_s == 1.0
+
+
 def test_a_service_of_an_office_is_probed_unless_the_office_probes_it_itself(
     loaded: Callable[..., Inventory],
 ) -> None:
