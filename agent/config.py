@@ -250,7 +250,7 @@ def _check_target(kind: Kind, target: str, server: str) -> None:
         host_port(server, 53)
     elif kind is Kind.HTTP:
         url = urlsplit(target)
-        if url.scheme not in ("http", "https") or not url.hostname:
+        if url.scheme not in ("http", "https") or not url.hostname or url.port == 0:
             raise ValueError(f"'{target}' is no URL; write http://HOST/... or https://HOST/...")
         if url.username is not None:
             raise ValueError("a URL must not hold a user or password")

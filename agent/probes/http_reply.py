@@ -128,7 +128,11 @@ def redirect(url: SplitResult, location: str) -> SplitResult | None:
     Only the same host is followed, and never from https to http: another host's health is not
     this service's, and a portal that asks for a login is just such a host.
     """
-    there = urlsplit(urljoin(url.geturl(), location))
+    try:
+        there = urlsplit(urljoin(url.geturl(), location))
+        _ = there.port
+    except ValueError:  # a bracket left open, a port that is no number
+        return None
     same_host = (there.hostname or "").lower() == (url.hostname or "").lower()
     if not same_host or there.scheme not in PORTS or not there.geturl().isascii():
         return None

@@ -220,6 +220,10 @@ BROKEN = {
             "write http://HOST/... or https://HOST/..."
         ),
     ),
+    "a port beyond all ports in a URL": (
+        HEAD + PING.replace('"ping"', '"http"').replace("203.0.113.10", "http://siak:99999/"),
+        "agent.toml:13: 'target': Port out of range 0-65535",
+    ),
     "a password in a URL": (
         HEAD + PING.replace('"ping"', '"http"').replace("203", "https://u:p@203"),
         "agent.toml:13: 'target': a URL must not hold a user or password",
