@@ -1,0 +1,229 @@
+"""The side that receives informs: it proves who sent them, and says what to answer.
+
+Of an inform the receiver is the authoritative engine: its ID, boots and time are in every
+message, and its keys are localised to its own ID. `Receiver.receive` opens a datagram in the
+order of RFC 3414 section 3.2; `Receiver.answer` makes the Response, once the caller has the
+inform on disk.
+
+What is refused is counted, and mostly answered by a Report (see `reporting`). Reports to what
+proved nothing are rationed (see `policer`).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from tabuah.errors import DecodeError
+from tabuah.snmp import message, reporting, usm
+from tabuah.snmp.message import Message, Scope, ScopedPdu
+from tabuah.snmp.pdu import Pdu, PduType, decode_pdu
+from tabuah.snmp.policer import Policer
+from tabuah.snmp.usm import NOBODY, EngineTime, Level, Stat, UsmUser
+
+Keys = Callable[[str], UsmUser | None]
+"""The user of that name, with keys localised to the receiver's engine ID; None = unknown."""
+
+
+class Reason(Enum):
+    """Why a datagram was refused. The value is the word in metrics."""
+
+    MALFORMED = "malformed"
+    WRONG_VERSION = "wrong_version"
+    """SNMPv1 or SNMPv2c, which prove nothing."""
+    UNKNOWN_ENGINE = "unknown_engine"
+    """Meant for another engine, or a probe for our engine ID."""
+    UNKNOWN_USER = "unknown_user"
+    UNSUPPORTED_LEVEL = "unsupported_level"
+    """Not authenticated, or in plain where the user has a privacy key."""
+    WRONG_DIGEST = "wrong_digest"
+    NOT_IN_WINDOW = "not_in_window"
+    """Authentic, but a replay, or the first contact of a sender that does not know our time."""
+    DECRYPTION = "decryption"
+    WRONG_PDU = "wrong_pdu"
+    """Authentic, but no inform."""
+
+
+_STAT_OF: dict[Reason, Stat] = {
+    Reason.UNKNOWN_ENGINE: Stat.UNKNOWN_ENGINE_IDS,
+    Reason.UNKNOWN_USER: Stat.UNKNOWN_USER_NAMES,
+    Reason.UNSUPPORTED_LEVEL: Stat.UNSUPPORTED_LEVELS,
+    Reason.WRONG_DIGEST: Stat.WRONG_DIGESTS,
+    Reason.NOT_IN_WINDOW: Stat.NOT_IN_TIME_WINDOWS,
+    Reason.DECRYPTION: Stat.DECRYPTION_ERRORS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Inform:
+    """An authentic inform, not answered yet."""
+
+    user: UsmUser
+    pdu: Pdu
+    msg_id: int
+    level: Level
+    max_size: int
+    """What the sender can receive, in octets."""
+    scope: Scope
+    scoped: bytes = field(repr=False)
+    """The scoped PDU's octets, in plain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A datagram that was not accepted, and the Report to send back, if any."""
+
+    reason: Reason
+    reply: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    received: Message
+    size: int
+    engine_time: EngineTime
+    now: float
+    source: str
+
+
+class Receiver:
+    """The authoritative engine of our informs."""
+
+    def __init__(
+        self,
+        engine_id: bytes,
+        keys: Keys,
+        *,
+        policer: Policer | None = None,
+        seed: int | None = None,
+    ) -> None:
+        """Prepare to receive.
+
+        Args:
+            engine_id: ours, 5 to 32 octets; of at most 16, net-snmp's 64-octet probe can be
+                answered within its size and a half.
+            keys: looks a user up; called for each datagram that names our engine.
+            policer: rations the Reports to the unauthenticated.
+            seed: where salts begin; drawn at random, but for tests.
+
+        Raises:
+            ValueError: if the engine ID has a wrong size.
+        """
+        if not 5 <= len(engine_id) <= usm.MAX_ENGINE_ID_OCTETS:
+            raise ValueError("an engine ID has 5 to 32 octets (RFC 3411)")
+        self._engine_id = engine_id
+        self._keys = keys
+        self._policer = Policer() if policer is None else policer
+        self._salt = secrets.randbits(64) if seed is None else seed
+        self.refused: dict[Reason, int] = dict.fromkeys(Reason, 0)
+        """Datagrams refused since the start, by reason; those of RFC 3414 are its usmStats."""
+        self.unreported = 0
+        """Reports withheld: too many, or too large."""
+
+    def receive(
+        self, datagram: bytes, engine_time: EngineTime, now: float, source: str = ""
+    ) -> Inform | Refused:
+        """Return the inform that the datagram is, or why it is refused.
+
+        Args:
+            datagram: as it came.
+            engine_time: our own boots, and seconds since.
+            now: monotonic seconds, for the ration of Reports.
+            source: the sender's address, for the same; empty puts all in one bucket.
+        """
+        try:
+            if message.version(datagram) != message.V3:
+                return self._refuse(Reason.WRONG_VERSION)
+            received = message.decode(datagram)
+        except DecodeError:
+            return self._refuse(Reason.MALFORMED)
+        arrival = _Arrival(received, len(datagram), engine_time, now, source)
+        reason, user = self._judge(datagram, received, engine_time)
+        if reason is not None:
+            return self._refuse(reason, arrival, user)
+        try:
+            scoped = message.decrypt(received, user)
+            scope = message.open_scope(scoped)
+        except DecodeError:
+            private = received.level is Level.AUTH_PRIV
+            return self._refuse(Reason.DECRYPTION if private else Reason.MALFORMED, arrival)
+        try:
+            pdu = decode_pdu(scoped, scope.pdu_at)
+        except DecodeError:
+            return self._refuse(Reason.MALFORMED)
+        if pdu.type is not PduType.INFORM:
+            return self._refuse(Reason.WRONG_PDU)
+        level, max_size = received.level, received.max_size
+        return Inform(user, pdu, received.msg_id, level, max_size, scope, scoped)
+
+    def answer(self, inform: Inform, engine_time: EngineTime, *, echo: bool) -> bytes:
+        """Return the Response that acknowledges the inform.
+
+        With `echo` it repeats the variables, as RFC 3416 section 4.2.7 asks; without, or if the
+        sender cannot receive so much, it has none.
+        """
+        pdu, scope = inform.pdu, inform.scope
+        if echo and not (pdu.error_status or pdu.error_index):
+            # The same scoped PDU with its tag turned: nothing needs encoding.
+            at = scope.pdu_at
+            scoped = inform.scoped[:at] + bytes((PduType.RESPONSE,)) + inform.scoped[at + 1 :]
+            datagram = self._respond(inform, scoped, engine_time)
+            if len(datagram) <= inform.max_size:
+                return datagram
+        response = Pdu(PduType.RESPONSE, pdu.request_id)
+        scoped = message.encode_scoped(
+            ScopedPdu(scope.context_engine_id, scope.context_name, response)
+        )
+        return self._respond(inform, scoped, engine_time)
+
+    def _judge(
+        self, datagram: bytes, received: Message, engine_time: EngineTime
+    ) -> tuple[Reason | None, UsmUser]:
+        security = received.security
+        if security.engine_id != self._engine_id:
+            return Reason.UNKNOWN_ENGINE, NOBODY
+        user = self._keys(security.user)
+        if user is None:
+            return Reason.UNKNOWN_USER, NOBODY
+        if not received.level or received.level is not user.level:
+            return Reason.UNSUPPORTED_LEVEL, user
+        if not user.verifies(datagram, received.mac_at, security.mac):
+            return Reason.WRONG_DIGEST, user
+        if not engine_time.accepts(security.stamp):
+            return Reason.NOT_IN_WINDOW, user
+        return None, user
+
+    def _refuse(
+        self, reason: Reason, arrival: _Arrival | None = None, user: UsmUser = NOBODY
+    ) -> Refused:
+        self.refused[reason] += 1
+        stat = _STAT_OF.get(reason)
+        if arrival is None or stat is None or not reporting.wanted(arrival.received):
+            return Refused(reason)
+        received, stamp, count = arrival.received, arrival.engine_time, self.refused[reason]
+        most = reporting.most_octets(received, arrival.size)
+        reply = None
+        if reason is Reason.NOT_IN_WINDOW:
+            # Authentic, and after a restart of ours all offices need it at once: no ration.
+            reply = reporting.authentic(received, stat, count, user=user, stamp=stamp, most=most)
+        elif self._policer.allows(arrival.source, arrival.now):
+            reply = reporting.plain(
+                received, stat, count, engine_id=self._engine_id, stamp=stamp, most=most
+            )
+        self.unreported += reply is None
+        return Refused(reason, reply)
+
+    def _respond(self, inform: Inform, scoped: bytes, engine_time: EngineTime) -> bytes:
+        self._salt = (self._salt + 1) % 2**64
+        return message.encode(
+            scoped,
+            msg_id=inform.msg_id,
+            user=inform.user,
+            level=inform.level,
+            engine_id=self._engine_id,
+            stamp=engine_time,
+            salt=self._salt.to_bytes(usm.SALT_OCTETS, "big"),
+            reportable=False,
+        )

@@ -1,0 +1,276 @@
+"""The user-based security model: keys, users, digests, time windows (RFC 3414, 3826, 7860).
+
+Two authentications: HMAC-SHA-256-192 for tabuah's own reports, HMAC-SHA-1-96 for devices that
+know no better. Privacy is AES-128 alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from tabuah.errors import DecodeError
+from tabuah.snmp import ber
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+Oid = tuple[int, ...]
+
+MAX_INT = 2**31 - 1
+"""The greatest engine boots and engine time; boots that reached it are never in a window."""
+WINDOW_SECONDS = 150
+PRIVACY_KEY_OCTETS = 16
+SALT_OCTETS = 8
+MAX_ENGINE_ID_OCTETS = 32
+MAX_USER_OCTETS = 32
+
+_PASSWORD_OCTETS = 1024 * 1024
+_HMAC_BLOCK = 64
+"""Of SHA-1 and of SHA-256 (RFC 2104)."""
+_INNER = bytes(octet ^ 0x36 for octet in range(256))
+_OUTER = bytes(octet ^ 0x5C for octet in range(256))
+
+
+class Auth(Enum):
+    """An authentication protocol; the value is its OID (SNMP-FRAMEWORK, RFC 7860 section 9)."""
+
+    SHA1_96 = (1, 3, 6, 1, 6, 3, 10, 1, 1, 3)
+    SHA256_192 = (1, 3, 6, 1, 6, 3, 10, 1, 1, 5)
+
+    @property
+    def oid(self) -> Oid:
+        """The protocol's object identifier."""
+        return self.value
+
+    @property
+    def hash_name(self) -> str:
+        """The hash's name in hashlib."""
+        return "sha1" if self is Auth.SHA1_96 else "sha256"
+
+    @property
+    def mac_length(self) -> int:
+        """How many octets of the digest travel."""
+        return 12 if self is Auth.SHA1_96 else 24
+
+
+class Level(IntEnum):
+    """A security level, as it stands in msgFlags (RFC 3412 section 6.4)."""
+
+    NO_AUTH_NO_PRIV = 0
+    AUTH_NO_PRIV = 1
+    AUTH_PRIV = 3
+
+
+class Stat(Enum):
+    """The usmStats counters (RFC 3414 section 5), which Reports carry; the value is the OID."""
+
+    UNSUPPORTED_LEVELS = (1, 3, 6, 1, 6, 3, 15, 1, 1, 1, 0)
+    NOT_IN_TIME_WINDOWS = (1, 3, 6, 1, 6, 3, 15, 1, 1, 2, 0)
+    UNKNOWN_USER_NAMES = (1, 3, 6, 1, 6, 3, 15, 1, 1, 3, 0)
+    UNKNOWN_ENGINE_IDS = (1, 3, 6, 1, 6, 3, 15, 1, 1, 4, 0)
+    WRONG_DIGESTS = (1, 3, 6, 1, 6, 3, 15, 1, 1, 5, 0)
+    DECRYPTION_ERRORS = (1, 3, 6, 1, 6, 3, 15, 1, 1, 6, 0)
+
+
+def password_to_key(password: bytes, auth: Auth) -> bytes:
+    """Return Ku, the hash of the password repeated to 1 MiB (RFC 3414 A.2).
+
+    Raises:
+        ValueError: if the password is empty.
+    """
+    if not password:
+        raise ValueError("an SNMPv3 password cannot be empty")
+    chunk = password * max(1, 65536 // len(password))
+    whole, rest = divmod(_PASSWORD_OCTETS, len(chunk))
+    digest = hashlib.new(auth.hash_name)
+    for _ in range(whole):
+        digest.update(chunk)
+    digest.update(chunk[:rest])
+    return digest.digest()
+
+
+def localise(ku: bytes, engine_id: bytes, auth: Auth) -> bytes:
+    """Return Kul, the key that one user shares with one engine (RFC 3414 section 2.6)."""
+    return hashlib.new(auth.hash_name, ku + engine_id + ku).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class UsmUser:
+    """A user with the keys of one engine.
+
+    Keep it as long as messages of that user come: its HMAC states are prepared once.
+    """
+
+    name: str
+    auth: Auth | None = None
+    auth_key: bytes = field(default=b"", repr=False)
+    """Localised."""
+    priv_key: bytes = field(default=b"", repr=False)
+    """The first 16 octets of the localised key; empty = no privacy."""
+    _inner: _Hash = field(init=False, repr=False, compare=False)
+    _outer: _Hash = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if len(self.name.encode()) > MAX_USER_OCTETS:
+            raise ValueError(f"user name '{self.name}' is longer than {MAX_USER_OCTETS} octets")
+        if len(self.priv_key) not in (0, PRIVACY_KEY_OCTETS):
+            raise ValueError(f"a privacy key has {PRIVACY_KEY_OCTETS} octets")
+        if self.auth is None:
+            if self.auth_key or self.priv_key:
+                raise ValueError("keys need an authentication protocol")
+            return
+        if not self.auth_key:
+            raise ValueError(f"user '{self.name}' has no authentication key")
+        key = self.auth_key.ljust(_HMAC_BLOCK, b"\0")
+        name = self.auth.hash_name
+        object.__setattr__(self, "_inner", hashlib.new(name, key.translate(_INNER)))
+        object.__setattr__(self, "_outer", hashlib.new(name, key.translate(_OUTER)))
+
+    @classmethod
+    def from_ku(
+        cls, name: str, auth: Auth | None, auth_ku: bytes, priv_ku: bytes, engine_id: bytes
+    ) -> UsmUser:
+        """Return the user whose keys Ku (of passwords, or drawn) are localised to that engine.
+
+        Privacy is left out when `priv_ku` is empty, authentication when `auth` is None.
+        """
+        if auth is None:
+            return cls(name)
+        priv_key = localise(priv_ku, engine_id, auth)[:PRIVACY_KEY_OCTETS] if priv_ku else b""
+        return cls(name, auth, localise(auth_ku, engine_id, auth), priv_key)
+
+    @property
+    def level(self) -> Level:
+        """The highest security level that the user's keys allow."""
+        if self.auth is None:
+            return Level.NO_AUTH_NO_PRIV
+        return Level.AUTH_PRIV if self.priv_key else Level.AUTH_NO_PRIV
+
+    @property
+    def mac_length(self) -> int:
+        """How many octets a digest of this user has on the wire; 0 without authentication."""
+        return 0 if self.auth is None else self.auth.mac_length
+
+    def mac(self, message: bytes, mac_at: int) -> bytes:
+        """Return the digest of a whole message, as if its MAC field at `mac_at` were zeros."""
+        length = self.mac_length
+        inner = self._inner.copy()
+        inner.update(b"".join((message[:mac_at], bytes(length), message[mac_at + length :])))
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return outer.digest()[:length]
+
+    def verifies(self, message: bytes, mac_at: int, mac: bytes) -> bool:
+        """Return whether `mac`, taken from the message at `mac_at`, is its full, right digest."""
+        if self.auth is None or len(mac) != self.auth.mac_length:
+            return False
+        return hmac.compare_digest(mac, self.mac(message, mac_at))
+
+
+NOBODY = UsmUser("")
+"""The user of discovery (RFC 3414 section 4)."""
+
+
+class EngineTime(NamedTuple):
+    """An authoritative engine's clock: how often it booted, and seconds since then."""
+
+    boots: int
+    time: int
+
+    def accepts(self, stamp: EngineTime) -> bool:
+        """Return whether a message so stamped is in our own window (RFC 3414 section 3.2 7a)."""
+        return (
+            stamp.boots == self.boots
+            and self.boots != MAX_INT
+            and abs(stamp.time - self.time) <= WINDOW_SECONDS
+        )
+
+
+class SecurityParameters(NamedTuple):
+    """UsmSecurityParameters (RFC 3414 section 2.4)."""
+
+    engine_id: bytes
+    stamp: EngineTime
+    user: str
+    mac: bytes = b""
+    salt: bytes = b""
+
+
+def encode_security(parameters: SecurityParameters) -> bytes:
+    """Return the parameters' octets; they end with the MAC's and the salt's elements."""
+    return ber.tlv(
+        ber.SEQUENCE,
+        b"".join(
+            (
+                ber.octets(parameters.engine_id),
+                ber.integer(parameters.stamp.boots),
+                ber.integer(parameters.stamp.time),
+                ber.octets(parameters.user.encode()),
+                ber.octets(parameters.mac),
+                ber.octets(parameters.salt),
+            )
+        ),
+    )
+
+
+def decode_security(data: bytes, start: int, end: int) -> tuple[SecurityParameters, int]:
+    """Return the parameters that fill `data[start:end]`, and where in `data` the MAC stands.
+
+    Raises:
+        DecodeError: if they are none, or of sizes that RFC 3414 does not allow.
+    """
+    at, stop = ber.enter(data, start, end, ber.SEQUENCE)
+    engine_id, at = ber.read_octets(data, at, stop, MAX_ENGINE_ID_OCTETS)
+    boots, at = ber.read_integer(data, at, stop)
+    time, at = ber.read_integer(data, at, stop)
+    name, at = ber.read_octets(data, at, stop, MAX_USER_OCTETS)
+    mac, mac_stop = ber.read_octets(data, at, stop, 64)
+    salt, at = ber.read_octets(data, mac_stop, stop, 64)
+    if at != stop or stop != end:
+        raise DecodeError("octets follow the security parameters")
+    if not (0 <= boots <= MAX_INT and 0 <= time <= MAX_INT):
+        raise DecodeError(f"engine boots {boots} or time {time} out of range")
+    try:
+        user = name.decode()
+    except UnicodeDecodeError:
+        raise DecodeError("user name is not UTF-8") from None
+    stamp = EngineTime(boots, time)
+    return SecurityParameters(engine_id, stamp, user, mac, salt), mac_stop - len(mac)
+
+
+def initial_vector(stamp: EngineTime, salt: bytes) -> bytes:
+    """Return the IV of AES (RFC 3826 section 3.1.2.1): boots, time, salt."""
+    return stamp.boots.to_bytes(4, "big") + stamp.time.to_bytes(4, "big") + salt
+
+
+class PeerClock:
+    """What a non-authoritative engine knows of the authoritative one's clock.
+
+    Feed it authenticated stamps only (RFC 3414 section 3.2 7b): it moves forward, never back.
+    """
+
+    def __init__(self) -> None:
+        self._latest = EngineTime(0, 0)
+        self._heard_at = 0.0
+        self.known = False
+        """Whether any stamp has been heard."""
+
+    def at(self, now: float) -> EngineTime:
+        """Return the other's clock at `now` (monotonic seconds); 0, 0 while it is not known."""
+        if not self.known:
+            return EngineTime(0, 0)
+        boots, time = self._latest
+        return EngineTime(boots, min(MAX_INT, time + max(0, int(now - self._heard_at))))
+
+    def hear(self, stamp: EngineTime, now: float) -> bool:
+        """Take in an authenticated stamp; return whether it is within the time window."""
+        if not self.known or stamp > self._latest:
+            self._latest = stamp
+            self._heard_at = now
+            self.known = True
+        here = self.at(now)
+        return stamp.boots == here.boots != MAX_INT and stamp.time >= here.time - WINDOW_SECONDS
