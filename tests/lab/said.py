@@ -41,6 +41,7 @@ class ReportSaid:
     received: datetime
     late: bool
     measurements: tuple[MeasurementSaid, ...]
+    device_status: Mapping[str, str]
 
 
 def reports_said(text: str) -> list[ReportSaid]:
@@ -61,6 +62,7 @@ def _report(entry: Mapping[str, Any]) -> ReportSaid:
         received=datetime.fromisoformat(entry["received"]),
         late=bool(entry["late"]),
         measurements=tuple(_measurement(each) for each in entry["measurements"]),
+        device_status={str(each["name"]): str(each["status"]) for each in entry["devices"]},
     )
 
 

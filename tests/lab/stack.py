@@ -25,7 +25,7 @@ from tests.lab.said import ReportSaid, reports_said, states_said
 
 INTERVAL_S = 3
 """Of reports and probes: short, so that a minute shows much."""
-COUNT = 20
+COUNT = 15
 REFLECT_PORT = 10862
 WEB = "http://127.0.0.1:8080"
 PROMETHEUS = "http://127.0.0.1:9090"
