@@ -85,6 +85,7 @@ class Reflector:
         self._sessions = sessions or Sessions()
         self._synchronised = synchronised
         self._sock: socket.socket | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self, host: str, port: int) -> None:
         """Listen on `host`, an address of this machine, and `port`; 0 = any free one.
@@ -103,7 +104,7 @@ class Reflector:
         except OSError:
             sock.close()
             raise
-        self._sock = sock
+        self._sock, self._loop = sock, loop
         loop.add_reader(sock, self._readable, sock)
 
     @property
@@ -113,8 +114,8 @@ class Reflector:
 
     def close(self) -> None:
         """Stop listening."""
-        if self._sock is not None:
-            asyncio.get_running_loop().remove_reader(self._sock)
+        if self._sock is not None and self._loop is not None:
+            self._loop.remove_reader(self._sock)
             self._sock.close()
             self._sock = None
 

@@ -2,7 +2,8 @@
 
 Arrivals carry the kernel's receive stamp, so that a busy Python adds nothing to a round trip.
 ICMP errors about our packets arrive by IP_RECVERR, which also tells our own host's 'nobody
-answers ARP' from a router's 'no route'.
+answers ARP' from a router's 'no route'. A socket that is bound to an interface does not hear its
+own host's, which comes over loopback: there an ARP failure is a timeout.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ async def exchange(
 
     def readable() -> None:
         settle(_drain_errors(sock, gathered))
-        for arrival in _drain(sock):
+        for arrival in _drain(sock, gathered):
             gathered.arrivals.append(arrival)
             if settled(arrival):
                 settle()
@@ -124,15 +125,16 @@ async def exchange(
     return gathered
 
 
-def _drain(sock: socket.socket) -> list[Arrival]:
+def _drain(sock: socket.socket, gathered: Gathered) -> list[Arrival]:
     arrivals: list[Arrival] = []
     while True:
         try:
             data, ancillary, _, _ = sock.recvmsg(_BUFFER, _ANCILLARY)
         except BlockingIOError:
             return arrivals
-        except OSError:
-            continue  # the same error is in the error queue, with its origin
+        except OSError as error:  # one that came without a word in the error queue
+            gathered.fail(error)
+            return arrivals
         arrivals.append(Arrival(data, _arrived_ns(ancillary)))
 
 

@@ -116,7 +116,7 @@ async def _http(probe: Probe, memory: Memory) -> Measurement:
 
 async def _check(probe: Probe, memory: Memory, progress: _Progress, deadline: Deadline) -> None:
     url = urlsplit(probe.target)
-    addresses = await resolve(url.hostname or "", memory, deadline.left_s())
+    addresses = await resolve(url.hostname or "", memory, deadline.left_s(), keep_s=0.0)
     for _ in range(_MAX_REDIRECTS + 1):
         following = await _get(probe, url, addresses, progress)
         if following is None:

@@ -6,15 +6,21 @@ import asyncio
 import contextlib
 import socket
 import threading
+import time
 
 from agent.probes.run import Addresses, Memory, ProbeFailure, status_of
 from tabuah.measurement import Stage, Status
 
 _MAX_ADDRESSES = 4
+_KEEP_S = 60.0
+"""A name is not looked up at every packet: octets on the line count, and a resolver's fault is not
+the target's."""
 
 
-async def resolve(host: str, memory: Memory, timeout_s: float) -> Addresses:
-    """Return the addresses of `host`, at once when it is one itself.
+async def resolve(
+    host: str, memory: Memory, timeout_s: float, keep_s: float = _KEEP_S
+) -> Addresses:
+    """Return the addresses of `host`, at once when it is one itself or was looked up of late.
 
     The system's resolver blocks, for half a minute when the line is dead. So it gets a daemon
     thread of its own, which no shutdown waits for, and a run that finds the last lookup still
@@ -25,15 +31,19 @@ async def resolve(host: str, memory: Memory, timeout_s: float) -> Addresses:
     """
     with contextlib.suppress(socket.gaierror, UnicodeError):
         return _addresses(host, socket.AI_NUMERICHOST)
+    if memory.addresses and time.monotonic() - memory.looked_up_s < keep_s:
+        return memory.addresses
     if memory.lookup is None or memory.lookup.done():
         memory.lookup = _look_up(host)
     try:
         async with asyncio.timeout(timeout_s):
-            return await asyncio.shield(memory.lookup)
+            memory.addresses = await asyncio.shield(memory.lookup)
     except TimeoutError:
         raise ProbeFailure(Status.REQUEST_TIMED_OUT, Stage.RESOLVE) from None
     except (socket.gaierror, UnicodeError) as error:
         raise ProbeFailure(Status.UNABLE_TO_RESOLVE_DNS_NAME, Stage.RESOLVE) from error
+    memory.looked_up_s = time.monotonic()
+    return memory.addresses
 
 
 def _look_up(host: str) -> asyncio.Future[Addresses]:

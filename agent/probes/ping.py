@@ -99,7 +99,6 @@ async def _ping(probe: Probe, memory: Memory) -> Measurement:
     rtts = echo.answered_ns()
     result = replace(
         measurement(probe, Status.RESPONSE_RECEIVED if rtts else gathered.status()),
-        sent=probe.count,
         received=len(rtts),
         rtt=timing(rtts, memory.last_rtt_ns),
     )

@@ -52,6 +52,10 @@ class Memory:
     sequence: int = 0
     """ICMP: the next sequence number."""
     session: Session = field(default_factory=Session)
+    addresses: Addresses = field(default_factory=list)
+    """Of the last lookup."""
+    looked_up_s: float = 0.0
+    """When that was, on the monotonic clock."""
     lookup: Future[Addresses] | None = None
     """The name lookup under way: a resolver that hangs holds one thread a probe, not one a run."""
 
@@ -88,6 +92,7 @@ def measurement(
         stage=stage,
         circuit=probe.circuit,
         service=probe.service,
+        sent=probe.count,
     )
 
 

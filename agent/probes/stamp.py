@@ -119,7 +119,6 @@ async def _stamp(probe: Probe, memory: Memory) -> Measurement:
         measurement(
             probe, status, Stage.CONNECT if gathered.refused and not rtts else Stage.ANSWER
         ),
-        sent=probe.count,
         received=len(rtts),
         rtt=timing(rtts, memory.last_rtt_ns),
         forward=forward,

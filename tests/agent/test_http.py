@@ -290,6 +290,22 @@ async def test_a_server_that_speaks_no_tls_fails_at_tls(trusted: trustme.CA) -> 
     assert not result.good
 
 
+async def test_a_server_that_is_silent_in_the_handshake_times_out_at_tls() -> None:
+    async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silence, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    target = f"https://127.0.0.1:{port}/"
+    probe = Probe("siak", Kind.HTTP, Role.SERVICE, target, timeout_s=0.3)
+    result = await http(probe, Memory())
+    server.close()
+    await server.wait_closed()
+    await asyncio.sleep(0.05)
+    assert (result.status, result.stage) == (Status.REQUEST_TIMED_OUT, Stage.TLS)
+
+
 async def test_a_refused_connection_is_told_from_silence() -> None:
     async with serving(saying(OK)) as probe:
         pass

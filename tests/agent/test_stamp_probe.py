@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.config import Probe
 from agent.probes import Memory
-from agent.probes.stamp import stamp
+from agent.probes.run import Session
+from agent.probes.stamp import Answer, count_ways, stamp
 from collector.reflector import Reflector
 from tabuah.measurement import Kind, Measurement, OneWay, Role, Stage, Status
 from tests.support.relay import Fate, Relay, fates
@@ -159,6 +162,34 @@ async def test_another_agents_answers_are_not_ours(line: Line) -> None:
     other = Line(line.relay, line.reflector, line.probe)
     await other.run(3)
     assert ways(await line.run()) == ((1, 1), (1, 1))
+
+
+fate = st.sampled_from(["lost there", "lost here", "answered", "answered"])
+
+
+@given(st.lists(st.lists(fate, min_size=1, max_size=4), min_size=1, max_size=12))
+def test_the_spans_add_up_to_all_that_was_sent_until_the_last_answer(
+    runs: list[list[str]],
+) -> None:
+    session, reached, heard = Session(), 0, 0
+    truth = told = (0, 0, 0, 0)
+    for run in runs:
+        answers = []
+        for one in run:
+            sequence, session.next_seq = session.next_seq, session.next_seq + 1
+            if one == "lost there":
+                continue
+            reached += 1
+            if one == "answered":
+                heard += 1
+                answers.append(Answer(sequence, reached - 1, 1000, 500, 500))
+                truth = (sequence + 1, reached, reached, heard)
+        forward, backward = count_ways(session, answers, 10**9)
+        assert (forward is None) == (not answers)
+        if forward is not None and backward is not None:
+            span = (forward.sent, forward.received, backward.sent, backward.received)
+            told = (told[0] + span[0], told[1] + span[1], told[2] + span[2], told[3] + span[3])
+    assert told == truth
 
 
 async def test_jitter_goes_on_over_runs_of_one_packet(line: Line) -> None:
