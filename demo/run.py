@@ -287,4 +287,7 @@ def main_program(argv0: str, found: str | None) -> str:
     """Return how the person can call `tabuah` again: by its name where the shell finds it."""
     if found:
         return "tabuah"
-    return os.path.relpath(argv0) if Path(argv0).name == "tabuah" else "python -m tabuah"
+    if Path(argv0).name != "tabuah":
+        return "python -m tabuah"
+    near = os.path.relpath(argv0)
+    return str(Path(argv0).absolute()) if near.startswith("..") else near

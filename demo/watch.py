@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from demo.relay import Address
 
 WAIT_S = 2.0
-RTT = "tabuah_report_rtt_seconds"
+RTT = "tabuah_probe_rtt_seconds"
 LOSS = "tabuah_probe_loss_ratio"
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _SAMPLE = re.compile(rf"({RTT}|{LOSS})\{{(.*)\}} (\S+)")
@@ -29,9 +29,9 @@ class Seen:
     since: datetime | None = None
     last_report: datetime | None = None
     rtt_s: float | None = None
-    """Of the newest report; None when it has none or is stale."""
+    """Mean round trip of the probe of the centre; None when it has none or is stale."""
     loss_ratio: float | None = None
-    """Of the probe of the centre."""
+    """Of the same probe."""
 
 
 def read_sites(sites: Iterable[dict[str, object]]) -> dict[str, Seen]:
@@ -53,13 +53,13 @@ def with_metrics(seen: dict[str, Seen], exposition: str) -> dict[str, Seen]:
             continue
         labels = dict(_LABEL.findall(sample[2]))
         office = complete.get(labels.get("site", ""))
-        if office is None:
+        if office is None or labels.get("role") != "centre":
             continue
         value = float(sample[3])
-        if sample[1] == RTT:
-            complete[labels["site"]] = replace(office, rtt_s=value)
-        elif labels.get("role") == "centre":
+        if sample[1] == LOSS:
             complete[labels["site"]] = replace(office, loss_ratio=value)
+        elif labels.get("stat") == "mean":
+            complete[labels["site"]] = replace(office, rtt_s=value)
     return complete
 
 

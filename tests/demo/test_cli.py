@@ -128,6 +128,7 @@ def test_the_hints_can_be_typed_as_they_stand() -> None:
     [
         ("/anywhere/tabuah", "/usr/bin/tabuah", "tabuah"),
         (f"{Path.cwd()}/.venv/bin/tabuah", None, ".venv/bin/tabuah"),
+        ("/opt/tabuah/bin/tabuah", None, "/opt/tabuah/bin/tabuah"),
         ("/x/tabuah/__main__.py", None, "python -m tabuah"),
     ],
 )

@@ -26,9 +26,11 @@ SITES: list[dict[str, object]] = [
     {"code": "13.02.11", "name": "", "state": "unknown", "since": None, "last_report": None},
 ]
 METRICS = """\
-# TYPE tabuah_report_rtt_seconds gauge
-tabuah_report_rtt_seconds{site="13.02.10"} 0.0125
-tabuah_report_rtt_seconds{site="99"} 1
+# TYPE tabuah_probe_rtt_seconds gauge
+tabuah_probe_rtt_seconds{site="13.02.10",probe="dc",role="centre",stat="max"} 0.9
+tabuah_probe_rtt_seconds{site="13.02.10",probe="dc",role="centre",stat="mean"} 0.0125
+tabuah_probe_rtt_seconds{site="13.02.10",probe="resolver",role="public",stat="mean"} 0.5
+tabuah_probe_rtt_seconds{site="99",probe="dc",role="centre",stat="mean"} 1
 tabuah_probe_loss_ratio{site="13.02.10",probe="dc",role="centre"} 0.2
 tabuah_probe_loss_ratio{site="13.02.10",probe="resolver",role="public"} 1
 """
