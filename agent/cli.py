@@ -117,7 +117,7 @@ async def _look(
 ) -> tuple[tuple[Measurement, ...], tuple[Device, ...]]:
     office = Office(config)
     patience = max((p.timeout_s + p.count for p in config.probes), default=0.0)
-    await office.begin_all(max(patience, 10.0) + 1.0)
+    await office.look(max(patience, 10.0) + 1.0)
     office.stop()
     return office.seen(time.monotonic())
 

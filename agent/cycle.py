@@ -48,9 +48,12 @@ class Watch:
         self._due = now + self._every_s
         self._task = asyncio.create_task(self._observe())
 
-    def again(self) -> None:
-        """Let the next `begin` start a run, due or not."""
-        self._due = 0.0
+    def restart(self, now: float) -> None:
+        """Start a run, due or not, in place of one that is under way."""
+        if self._task is not None:
+            self._task.cancel()
+        self._task, self._due = None, 0.0
+        self.begin(now)
 
     def last(self, now: float) -> Measurement | Device | None:
         """Return what the last finished run said, with its age; None before the first."""
@@ -97,11 +100,13 @@ class Office:
         for watch in self._watches:
             watch.begin(now)
 
-    async def begin_all(self, timeout: float) -> None:
-        """Start all, due or not, and wait for them: for a look, or the first answer after a gap."""
+    async def look(self, timeout: float) -> None:
+        """Start all, due or not, and wait for them: for a look, or the first answer after a gap.
+
+        Runs under way began when the line was dead, and are given up.
+        """
         for watch in self._watches:
-            watch.again()
-        self.begin(time.monotonic())
+            watch.restart(time.monotonic())
         await asyncio.gather(*(watch.settle(timeout) for watch in self._watches))
 
     def seen(self, now: float) -> tuple[tuple[Measurement, ...], tuple[Device, ...]]:

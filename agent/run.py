@@ -122,7 +122,7 @@ class AgentProcess:
 
     async def _return(self) -> None:
         """The collector answers again: say how things are now, not at the next phase."""
-        await self._office.begin_all(min(2.0, self._config.interval_s / 2))
+        await self._office.look(min(2.0, self._config.interval_s / 2))
         self._report(Occasion.RETURN)
 
     def _report(self, occasion: Occasion) -> None:
