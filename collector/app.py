@@ -25,8 +25,8 @@ from collector.live import Received, SiteView
 from collector.own_metrics import OwnMetrics
 from collector.placing import Anchors
 from collector.store import Row
-from collector.traffic import rates
-from collector.view import Rates, Readiness
+from collector.traffic import Rates, rates
+from collector.view import Readiness
 from tabuah import block, notification
 from tabuah.errors import DecodeError, TabuahError
 from tabuah.report import Agent, Occasion, Report, ReportId

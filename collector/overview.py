@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from collector import formats
 from collector.live import SiteView, State
-from collector.view import Rates, Readiness, circuit_up, live_report
+from collector.traffic import Rates
+from collector.view import Readiness, circuit_up, live_report
 from collector.words import say
 from inventory.model import Inventory, Language, Site
 from tabuah.measurement import Kind, Measurement, Role

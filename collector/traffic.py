@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from collector.view import Rates
 from tabuah.measurement import Role
 
 if TYPE_CHECKING:
     from tabuah.report import Device, Interface, Report
+
+
+class Rates(NamedTuple):
+    """Traffic of an office's line, from the counters of its last two live reports."""
+
+    down_bps: float
+    up_bps: float
 
 
 def rates(before: Report, after: Report) -> Rates | None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from collector.live import Received, SiteView, State
 from collector.own_metrics import OwnMetrics
+from collector.traffic import Rates
 from inventory.model import Circuit, Inventory
 from tabuah.measurement import Role
 from tabuah.report import Report
@@ -37,13 +38,6 @@ class Readiness:
     def ready(self) -> bool:
         """Whether the collector does its work."""
         return self.storing and self.hearing
-
-
-class Rates(NamedTuple):
-    """Traffic of an office's line, from the counters of its last two live reports."""
-
-    down_bps: float
-    up_bps: float
 
 
 class Centre(Protocol):

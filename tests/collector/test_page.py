@@ -18,7 +18,8 @@ import uvicorn
 
 from collector import formats, overview, words
 from collector.live import SiteView, State
-from collector.view import Rates, Readiness
+from collector.traffic import Rates
+from collector.view import Readiness
 from collector.web import make_app
 from inventory.model import Inventory, Language, Site
 from tabuah.measurement import Role

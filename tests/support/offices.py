@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from collector.live import Received, SiteView, State
 from collector.own_metrics import OwnMetrics
-from collector.view import Rates, Readiness
+from collector.traffic import Rates
+from collector.view import Readiness
 from inventory.model import (
     Circuit,
     CircuitRole,
