@@ -224,18 +224,21 @@ def snmpd_command(program: str, folder: Path, ports: Sequence[int], community: s
     Nothing of it is written or read elsewhere: `-C` leaves the system's configuration alone,
     and SNMP_PERSISTENT_DIR moves what it keeps.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    state = folder / "state"
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
     listen = ",".join(f"udp:{LOOPBACK}:{port}" for port in ports)
-    config = folder / "snmpd.conf"
+    config = folder / "router.conf"
     config.touch(mode=0o600)
     config.write_text(
-        f"agentaddress {listen}\nrocommunity {community} {LOOPBACK}\n"
+        f"agentaddress {listen}\n"
+        f"rocommunity {community} {LOOPBACK}\n"
+        # It would log each request.
         "dontLogTCPWrappersConnects yes\n"
     )
     arguments = (program, "-f", "-r", "-Lo", "-C", "-c", str(config), "-p", str(folder / "pid"))
-    where = str(folder)
     return Command(
-        arguments, (("SNMP_PERSISTENT_DIR", where), ("SNMPCONFPATH", where), ("MIBS", ""))
+        arguments,
+        (("SNMP_PERSISTENT_DIR", str(state)), ("SNMPCONFPATH", str(state)), ("MIBS", "")),
     )
 
 
