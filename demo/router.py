@@ -240,16 +240,3 @@ def snmpd_command(program: str, folder: Path, ports: Sequence[int], community: s
         arguments,
         (("SNMP_PERSISTENT_DIR", str(state)), ("SNMPCONFPATH", str(state)), ("MIBS", "")),
     )
-
-
-def default_interface(table: Path = Path("/proc/net/route")) -> str | None:
-    """Return the interface of this machine's default route, from the kernel's table."""
-    try:
-        routes = table.read_text(encoding="ascii")
-    except OSError:
-        return None
-    for line in routes.splitlines()[1:]:
-        interface, destination, *_ = line.split()
-        if destination == "00000000":
-            return interface
-    return None

@@ -16,7 +16,6 @@ from demo.router import (
     V2,
     Mib,
     Traffic,
-    default_interface,
     find_snmpd,
     play_router,
     respond,
@@ -137,12 +136,3 @@ async def test_the_real_daemon_answers_on_each_port_and_writes_only_in_its_folde
         process.terminate()
         await process.wait()
     assert "rror" not in log.read_text()
-
-
-def test_the_default_interface_is_read_from_the_kernels_table(tmp_path: Path) -> None:
-    table = tmp_path / "route"
-    table.write_text("Iface\tDestination\tGateway\neth1\t0000A8C0\t0\neth0\t00000000\t0101A8C0\n")
-    assert default_interface(table) == "eth0"
-    table.write_text("Iface\tDestination\n")
-    assert default_interface(table) is None
-    assert default_interface(tmp_path / "nothing") is None
