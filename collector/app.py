@@ -110,7 +110,7 @@ class Collector:
             self._answer(inform, source, echo=True)
         else:
             self._keys.heard(inform.user.name)
-            delivery = self._judge(inform, source, now_ms)
+            delivery = self._judge(inform, source, now_ms, now)
             if delivery is not None and not self.committer.submit(delivery):
                 self._forget(delivery)
 
@@ -138,7 +138,7 @@ class Collector:
         if refused.reply is not None:
             self.socket.send(refused.reply, source)
 
-    def _judge(self, inform: Inform, source: Address, now_ms: int) -> Delivery | None:
+    def _judge(self, inform: Inform, source: Address, now_ms: int, now: float) -> Delivery | None:
         site = site_of(inform.user.name)
         try:
             brought = notification.read_block(inform.pdu.varbinds)
@@ -153,7 +153,7 @@ class Collector:
                 self.own.count("duplicate")
                 continue
             is_live = verdict is Verdict.LIVE
-            placed = self._anchors.place(site, packed, now_ms, live=is_live)
+            placed = self._anchors.place(site, packed, now_ms, now, live=is_live)
             rows.append(
                 Row(
                     site,
