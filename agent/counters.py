@@ -3,8 +3,10 @@
 A difference of two readings means octets only if nothing began anew between them: the SNMP
 engine (snmpEngineBoots), the system (sysUpTime), the interface's counters
 (ifCounterDiscontinuityTime), or the interface itself (another ifIndex behind the same ifName, as
-after a PPPoE redial). If anything did, a new epoch begins, and its totals begin at 0: what was
-counted in between is not known.
+after a PPPoE redial). If anything did, a new epoch begins: what was counted in between is not
+known. Its totals begin at what the device shows, so that they agree with it; but those of 32-bit
+octet counters begin at 0, for when they have wrapped, a later begin at what is shown would fall
+below the total before, and a reader that takes a fall for a reset would count up to 4 GiB twice.
 
 If nothing did, and a counter still fell:
 - a Counter64 was reset all the same, for it cannot wrap (RFC 2863): new epoch;
@@ -81,14 +83,14 @@ class Totals:
 
 
 def first(reading: Reading, epoch: int) -> Totals:
-    """Return the totals at the begin of an epoch: zero."""
-    return Totals(epoch, Counters(), reading)
+    """Return the totals at the begin of an epoch."""
+    return Totals(epoch, _begin(reading), reading)
 
 
 def advance(before: Totals, reading: Reading) -> Totals:
     """Return the totals after one more reading."""
     if not continuous(before.last, reading):
-        return Totals(before.epoch + 1, Counters(), reading, before.dropped)
+        return Totals(before.epoch + 1, _begin(reading), reading, before.dropped)
     totals: list[int] = []
     dropped = before.dropped
     for place, (total, old, new) in enumerate(
@@ -98,7 +100,7 @@ def advance(before: Totals, reading: Reading) -> Totals:
         difference = new - old
         if difference < 0:
             if octets and reading.width is Width.COUNTER64:
-                return Totals(before.epoch + 1, Counters(), reading, before.dropped)
+                return Totals(before.epoch + 1, _begin(reading), reading, before.dropped)
             difference += _WRAP_32
             if difference > _most(before.last, reading, octets=octets):
                 difference = 0
@@ -128,6 +130,12 @@ def restarted(before_ticks: int, after_ticks: int, elapsed_s: float) -> bool:
         return False
     shown_s = (after_ticks + _UPTIME_WRAP_TICKS - before_ticks) / _TICKS_A_SECOND
     return abs(shown_s - elapsed_s) > _UPTIME_TOLERANCE_S
+
+
+def _begin(reading: Reading) -> Counters:
+    if reading.width is Width.COUNTER64:
+        return reading.raw
+    return reading.raw._replace(in_octets=0, out_octets=0)
 
 
 def _most(before: Reading, after: Reading, *, octets: bool) -> float:

@@ -76,6 +76,7 @@ class Row:
     name: str
     index: int
     name_column: Oid = IF_NAME
+    loopback: bool = False
 
     def oids(self) -> list[Oid]:
         """Return what to ask; its name first, which proves that the index is still its own."""
@@ -112,7 +113,7 @@ def rows(
         if name in found or not name:
             continue
         if (name in wanted) if wanted else types.get(index) != _SOFTWARE_LOOPBACK:
-            found[name] = Row(name, index, column)
+            found[name] = Row(name, index, column, types.get(index) == _SOFTWARE_LOOPBACK)
     return list(found.values())[:most]
 
 
@@ -150,7 +151,12 @@ def reading(row: Row, values: Values, at_s: float) -> Reading:
 
 
 def speed_bps(row: Row, values: Values) -> int:
-    """Return ifHighSpeed in bit/s, or ifSpeed where that is missing or 0; 0 = not known."""
+    """Return ifHighSpeed in bit/s, or ifSpeed where that is missing or 0; 0 = not known.
+
+    A loopback has no speed, whatever number a device makes up for it.
+    """
+    if row.loopback:
+        return 0
     high = values.number(_IF_HIGH_SPEED, row.index) or 0
     plain = values.number(_IF_SPEED, row.index) or 0
     if plain == _SPEED_BEYOND:
