@@ -23,6 +23,7 @@ lint: $(STAMP)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	sh docs/mib/lint.sh
 
 mend: $(STAMP)
 	$(VENV)/bin/ruff check --fix .

@@ -54,6 +54,7 @@ peers() {
     want snmpd snmpd
     want snmpget snmp
     want snmptrapd snmptrapd
+    want smilint smitools
     want prometheus prometheus
     want promtool prometheus
     want ip iproute2

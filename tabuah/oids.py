@@ -1,7 +1,7 @@
 """Object identifiers: ours under one enterprise number, and those of the MIBs that we read.
 
-The enterprise number stands here and nowhere else. 32473 is the documentation number of
-RFC 5612; a real one is to be had from IANA before tabuah is shipped widely.
+The enterprise number stands here and in docs/mib/TABUAH-MIB.txt, nowhere else. 32473 is the
+documentation number of RFC 5612; a real one is to be had from IANA before tabuah is shipped widely.
 """
 
 from __future__ import annotations

@@ -35,7 +35,9 @@ class Trapd:
 
 
 @contextmanager
-def snmptrapd(folder: Path, port: int, engine_id: bytes, *users: str) -> Iterator[Trapd]:
+def snmptrapd(
+    folder: Path, port: int, engine_id: bytes, *users: str, mib: str = "", mib_folders: str = ""
+) -> Iterator[Trapd]:
     """Run snmptrapd as the engine `engine_id`, with community `public`.
 
     Args:
@@ -44,6 +46,8 @@ def snmptrapd(folder: Path, port: int, engine_id: bytes, *users: str) -> Iterato
         engine_id: 5 to 32 octets.
         users: the arguments of `createUser`, such as `-e 0x.. NAME SHA-256 -m 0x.. AES -m 0x..`;
             each is allowed to log at authPriv.
+        mib: the modules to name objects by in the log, joined by colons; else they are numbers.
+        mib_folders: where those and what they import lie, joined by colons.
     """
     state = folder / "trapd-state"
     state.mkdir(exist_ok=True)
@@ -58,8 +62,8 @@ def snmptrapd(folder: Path, port: int, engine_id: bytes, *users: str) -> Iterato
     config.write_text("\n".join(lines) + "\n")
     process = subprocess.Popen(
         [
-            *(_program("snmptrapd"), "-f", "-C", "-c", str(config), "-Lf", str(log), "-n", "-On"),
-            *("-m", "", f"udp:127.0.0.1:{port}"),
+            *(_program("snmptrapd"), "-f", "-C", "-c", str(config), "-Lf", str(log), "-n"),
+            *("-OS" if mib else "-On", "-m", mib, "-M", mib_folders, f"udp:127.0.0.1:{port}"),
         ],
         env={**os.environ, "SNMP_PERSISTENT_DIR": str(state)},
     )
