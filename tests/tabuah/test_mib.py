@@ -121,7 +121,7 @@ def test_what_a_body_may_lack_and_how_it_is_read_then_is_said(number: int) -> No
     }
     needed = [name for name, _ in table.fields if name not in defaults]
     assert [each.name for each in listed if each.last_needed] == needed[-1:]
-    # "0, empty or absent; for sent of section 1 it is 1"
+    # "What is missing is 0, empty or absent; sent of SECTION 1 is 1 then."
     assert {name for name, default in defaults.items() if default} == (
         {"sent"} if number == sections.MEASUREMENT else set()
     )
