@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
@@ -55,8 +56,6 @@ _UNSIGNED: dict[Tag, int] = {
 }
 _OCTETS = frozenset({Tag.OCTET_STRING, Tag.OPAQUE, Tag.IP_ADDRESS})
 _EMPTY = frozenset({Tag.NULL, Tag.NO_SUCH_OBJECT, Tag.NO_SUCH_INSTANCE, Tag.END_OF_MIB_VIEW})
-# Calling an enum costs more than all the rest of a binding.
-_TAG_OF: dict[int, Tag] = {int(tag): tag for tag in Tag}
 _PDU_TYPE_OF: dict[int, PduType] = {int(kind): kind for kind in PduType}
 
 Value = int | bytes | Oid | None
@@ -141,37 +140,77 @@ def decode_pdu(data: bytes, start: int = 0, end: int | None = None) -> Pdu:
         raise DecodeError("octets follow the PDU")
     varbinds: list[VarBind] = []
     while at < stop:
-        at, binding_stop = ber.enter(data, at, stop, ber.SEQUENCE)
+        tag, at, binding_stop = ber.read(data, at, stop)
+        if tag != ber.SEQUENCE:
+            raise DecodeError(f"tag {tag:#04x} where a binding should stand")
         varbinds.append(_decode_varbind(data, at, binding_stop))
         at = binding_stop
     return Pdu(kind, request_id, error_status, error_index, tuple(varbinds))
 
 
 def _decode_varbind(data: bytes, at: int, end: int) -> VarBind:
-    start, at = ber.enter(data, at, end, Tag.OID)
+    octet, start, at = ber.read(data, at, end)
+    if octet != _OID:
+        raise DecodeError(f"tag {octet:#04x} where a name should stand")
     oid = ber.decode_oid(data[start:at])
     octet, start, stop = ber.read(data, at, end)
     if stop != end:
         raise DecodeError(f"octets follow the binding at {at}")
-    tag = _TAG_OF.get(octet)
-    if tag is None:
-        raise DecodeError(f"no value of SNMPv2 has the tag {octet:#04x}")
-    value: Value
-    if tag in _UNSIGNED:
-        value = ber.decode_unsigned(data, start, stop, _UNSIGNED[tag])
-    elif tag in _OCTETS:
-        value = data[start:stop]
-        if tag is Tag.IP_ADDRESS and len(value) != 4:
-            raise DecodeError(f"IpAddress of {len(value)} octets")
-    elif tag is Tag.INTEGER:
-        value = ber.decode_integer(data, start, stop)
-    elif tag is Tag.OID:
-        value = ber.decode_oid(data[start:stop])
-    elif start == stop:
-        value = None
-    else:
-        raise DecodeError(f"{tag.name} with content at {at}")
-    return VarBind(oid, tag, value)
+    try:
+        tag, decode_value = _DECODERS[octet]
+    except KeyError:
+        raise DecodeError(f"no value of SNMPv2 has the tag {octet:#04x}") from None
+    return VarBind(oid, tag, decode_value(data, start, stop))
+
+
+def _octets(data: bytes, start: int, stop: int) -> Value:
+    return data[start:stop]
+
+
+def _address(data: bytes, start: int, stop: int) -> Value:
+    if stop - start != 4:
+        raise DecodeError(f"IpAddress of {stop - start} octets")
+    return data[start:stop]
+
+
+def _unsigned32(data: bytes, start: int, stop: int) -> Value:
+    return ber.decode_unsigned(data, start, stop, 2**32 - 1)
+
+
+def _unsigned64(data: bytes, start: int, stop: int) -> Value:
+    return ber.decode_unsigned(data, start, stop, 2**64 - 1)
+
+
+def _name(data: bytes, start: int, stop: int) -> Value:
+    return ber.decode_oid(data[start:stop])
+
+
+def _nothing(_: bytes, start: int, stop: int) -> Value:
+    if start != stop:
+        raise DecodeError(f"a value where there should be none at {start}")
+    return None
+
+
+# Keyed by plain numbers: hashing or calling an enum costs more than the rest of a binding.
+_DECODERS: dict[int, tuple[Tag, Callable[[bytes, int, int], Value]]] = {
+    int(tag): (tag, decoder)
+    for tag, decoder in {
+        Tag.INTEGER: ber.decode_integer,
+        Tag.OCTET_STRING: _octets,
+        Tag.NULL: _nothing,
+        Tag.OID: _name,
+        Tag.IP_ADDRESS: _address,
+        Tag.COUNTER32: _unsigned32,
+        Tag.GAUGE32: _unsigned32,
+        Tag.TIMETICKS: _unsigned32,
+        Tag.OPAQUE: _octets,
+        Tag.COUNTER64: _unsigned64,
+        Tag.NO_SUCH_OBJECT: _nothing,
+        Tag.NO_SUCH_INSTANCE: _nothing,
+        Tag.END_OF_MIB_VIEW: _nothing,
+    }.items()
+}
+_OID = int(Tag.OID)
 
 
 def _encode_varbind(oid: Oid, tag: Tag, value: Value) -> bytes:

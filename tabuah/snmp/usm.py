@@ -111,10 +111,14 @@ class UsmUser:
     """Localised."""
     priv_key: bytes = field(default=b"", repr=False)
     """The first 16 octets of the localised key; empty = no privacy."""
+    mac_length: int = field(init=False, compare=False)
+    """How many octets a digest of this user has on the wire; 0 without authentication."""
     _inner: _Hash = field(init=False, repr=False, compare=False)
     _outer: _Hash = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        mac_length = 0 if self.auth is None else self.auth.mac_length
+        object.__setattr__(self, "mac_length", mac_length)
         if len(self.name.encode()) > MAX_USER_OCTETS:
             raise ValueError(f"user name '{self.name}' is longer than {MAX_USER_OCTETS} octets")
         if len(self.priv_key) not in (0, PRIVACY_KEY_OCTETS):
@@ -150,11 +154,6 @@ class UsmUser:
             return Level.NO_AUTH_NO_PRIV
         return Level.AUTH_PRIV if self.priv_key else Level.AUTH_NO_PRIV
 
-    @property
-    def mac_length(self) -> int:
-        """How many octets a digest of this user has on the wire; 0 without authentication."""
-        return 0 if self.auth is None else self.auth.mac_length
-
     def mac(self, message: bytes, mac_at: int) -> bytes:
         """Return the digest of a whole message, as if its MAC field at `mac_at` were zeros."""
         length = self.mac_length
@@ -166,7 +165,7 @@ class UsmUser:
 
     def verifies(self, message: bytes, mac_at: int, mac: bytes) -> bool:
         """Return whether `mac`, taken from the message at `mac_at`, is its full, right digest."""
-        if self.auth is None or len(mac) != self.auth.mac_length:
+        if not self.mac_length or len(mac) != self.mac_length:
             return False
         return hmac.compare_digest(mac, self.mac(message, mac_at))
 
