@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+
+from tests.support.programs import seconds_until
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(240)]
 
@@ -66,22 +68,6 @@ class Demo:
         code = self._process.wait(20)
         self._log.close()
         return code
-
-
-def seconds_until(true: Callable[[], bool], most: float) -> float:
-    """Wait until it is so; return how long that took, or fail."""
-    began = time.monotonic()
-    while True:
-        try:
-            if true():
-                return time.monotonic() - began
-        except (httpx.HTTPError, AssertionError) as error:
-            last: Exception | str = error
-        else:
-            last = "not so yet"
-        passed = time.monotonic() - began
-        assert passed < most, f"not within {most} s: {last}"
-        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")

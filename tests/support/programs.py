@@ -1,0 +1,173 @@
+"""A collector and one office's agent on loopback: the real programs, asked as users ask them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+SITE = "13.02.10"
+
+
+def free_port(kind: socket.SocketKind) -> int:
+    """Return a port of 127.0.0.1 that nothing listens on."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def seconds_until(true: Callable[[], bool], most: float) -> float:
+    """Wait until it is so; return how long that took, or fail."""
+    began = time.monotonic()
+    while True:
+        last: Exception | str = "not so yet"
+        try:
+            if true():
+                return time.monotonic() - began
+        except (httpx.HTTPError, AssertionError, OSError) as error:
+            last = error
+        passed = time.monotonic() - began
+        assert passed < most, f"not within {most} s: {last}"
+        time.sleep(0.1)
+
+
+class Centre:
+    """An inventory of one office, its collector, and the agents that the tests start."""
+
+    def __init__(self, folder: Path, *, interval: str = "1s", alerts: str = "{}") -> None:
+        self.folder = folder
+        self.data = folder / "centre"
+        self.reports = free_port(socket.SOCK_DGRAM)
+        self.reflector = free_port(socket.SOCK_DGRAM)
+        self.http = free_port(socket.SOCK_STREAM)
+        self.inventory = folder / "inventory"
+        self.inventory.mkdir()
+        (self.inventory / "inventory.yaml").write_text(
+            f"""
+organisation: Dinas Uji
+language: en
+alerts: {alerts}
+sites:
+  - code: "{SITE}"
+    name: Kantor Camat Kubung
+    interval: {interval}
+    circuits: [{{id: telkom}}]
+    probes:
+      - {{name: dc, udp: "127.0.0.1:{self.reflector}", role: centre, every: {interval},
+          timeout: 300ms}}
+"""
+        )
+        self._programs: list[subprocess.Popen[bytes]] = []
+        self.collector: subprocess.Popen[bytes]
+
+    def tabuah(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "tabuah", *words],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def enrol(self, *more: str) -> Path:
+        """Return the office's configuration, made by `tabuah enrol`, its data beside it."""
+        out = self.folder / "agent.toml"
+        made = self.tabuah(
+            *("enrol", SITE, "--inventory", str(self.inventory), "--data", str(self.data)),
+            *("--collector", f"127.0.0.1:{self.reports}", "--out", str(out), *more),
+        )
+        assert made.returncode == 0, made.stderr
+        told = re.sub('data = ".*"', f'data = "{self.folder / "office"}"', out.read_text())
+        out.write_text(told)
+        return out
+
+    def start_collector(self) -> None:
+        """Start it, and wait until it is ready."""
+        self.collector = self.start(
+            *("collector", "run", "--inventory", str(self.inventory), "--data", str(self.data)),
+            *("--listen", f"127.0.0.1:{self.reports}", "--reflect", f"127.0.0.1:{self.reflector}"),
+            *("--http", f"127.0.0.1:{self.http}"),
+        )
+        seconds_until(lambda: self.get("readyz").status_code == 200, 20)
+
+    def start_agent(
+        self, config: Path, environment: Mapping[str, str] | None = None, *python: str
+    ) -> subprocess.Popen[bytes]:
+        """Start the office's agent."""
+        return self.start(
+            "agent", "run", "--config", str(config), environment=environment, python=python
+        )
+
+    def start(
+        self,
+        *words: str,
+        environment: Mapping[str, str] | None = None,
+        python: tuple[str, ...] = (),
+    ) -> subprocess.Popen[bytes]:
+        """Start a program; it ends with the test, its words are in `log`."""
+        with (self.folder / f"{words[0]}.log").open("ab") as log:
+            program = subprocess.Popen(
+                [sys.executable, *python, "-m", "tabuah", *words],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **(environment or {})},
+            )
+        self._programs.append(program)
+        return program
+
+    def log(self, program: str) -> str:
+        """Return what a program (`agent`, `collector`) has said so far."""
+        return (self.folder / f"{program}.log").read_text()
+
+    def get(self, path: str) -> httpx.Response:
+        """Return the collector's answer."""
+        return httpx.get(f"http://127.0.0.1:{self.http}/{path}", timeout=5)
+
+    def said(self) -> list[dict[str, Any]]:
+        """Return the office's reports, oldest first."""
+        reports: list[dict[str, Any]] = self.get(f"api/v1/sites/{SITE}/reports").json()
+        return reports
+
+    def state(self) -> str:
+        """Return the office's state."""
+        (office,) = self.get("api/v1/sites").json()
+        state: str = office["state"]
+        return state
+
+    def counted(self, outcome: str) -> int:
+        """Return a value of tabuah_reports_total."""
+        match = re.search(
+            rf'tabuah_reports_total{{outcome="{outcome}"}} ([0-9.e+]+)', self.get("metrics").text
+        )
+        assert match is not None
+        return round(float(match[1]))
+
+    def stop(self) -> None:
+        """End all that was started."""
+        for program in self._programs:
+            if program.poll() is None:
+                program.send_signal(signal.SIGCONT)
+                program.kill()
+            program.wait()
+
+
+@contextlib.contextmanager
+def centre(folder: Path, *, interval: str = "1s", alerts: str = "{}") -> Iterator[Centre]:
+    """Give a centre whose programs end with the block."""
+    made = Centre(folder, interval=interval, alerts=alerts)
+    try:
+        yield made
+    finally:
+        made.stop()
