@@ -1,0 +1,1 @@
+"""The programs from end to end, as people run them."""
