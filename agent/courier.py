@@ -175,6 +175,12 @@ class Courier:
             self._missed = False
             self._steps.append(Cycle())
 
+    def begin_anew(self) -> None:
+        """Forget what was transmitted: another sender takes over, whose requests are its own."""
+        for flight in (self._live, self._batch):
+            if flight is not None:
+                flight.request_id = flight.tries = 0
+
     def flush(self) -> None:
         """Keep the live report, if unanswered: the agent stops."""
         if self._live is not None:

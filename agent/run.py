@@ -155,9 +155,12 @@ class AgentProcess:
         except ConfigError as error:
             log.error("keeping the old configuration: %s", error)  # noqa: TRY400
             return
-        old, self._config = self._config, config
+        old = self._config
         if (config.data, config.site) != (old.data, old.site):
-            log.warning("a new 'data' or 'site' takes a restart; the rest is in use now")
+            # The spool's reports are the old office's: under another name they would be a lie.
+            log.error("keeping the old configuration: a new 'data' or 'site' takes a restart")
+            return
+        self._config = config
         self._office.stop()
         self._office = Office(config)
         if config.collectors != old.collectors:

@@ -82,6 +82,7 @@ class Sender:
     async def run(self) -> None:
         """Carry reports until cancelled."""
         self._courier.backlog = self._spool.count
+        self._courier.begin_anew()
         try:
             while True:
                 await self._rest(self._act())
@@ -89,6 +90,7 @@ class Sender:
             if self._opening is not None:
                 self._opening.cancel()
             self._close_socket()
+            self._disk.shutdown()
 
     async def finish(self, patience_s: float) -> None:
         """Wait for the last report's answer, at most so long; then keep what was not answered."""
