@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 PREFIX = "tabuah-"
-PROGRAMS = ("ip", "nft", "tc", "sysctl", "snmpd", "ping")
+PROGRAMS = ("ip", "nft", "tc", "snmpd", "ping")
 _OWNED = re.compile(rf"{PREFIX}(\d+)-[0-9a-f]+-")
 
 

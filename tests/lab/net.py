@@ -46,6 +46,7 @@ ANCHOR = "203.0.113.10"
 """A second address of the centre, which plays the public internet."""
 GATEWAY_LAN = "192.168.1.1"
 COMMUNITY = "laboratorium"
+_IPV6 = Path("/proc/sys/net/ipv6")
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +283,7 @@ class Lab:
         self._forward(office.gateway)
         self._nft(office.gateway, nat_table("wan0"))
         if office.number % 2:  # odd offices allow unprivileged ICMP, even ones need raw sockets
-            self.run(office.host, "sysctl", "-qw", "net.ipv4.ping_group_range=0 2147483647")
+            self._set(office.host, "ping_group_range", "0 2147483647")
         self._snmpd(office)
 
     def _snmpd(self, office: Office) -> None:
@@ -323,12 +324,18 @@ class Lab:
         ip("link", "add", one.name, "netns", one.namespace, "type", "veth", *peer)
         for end in (one, other):
             ip("-n", end.namespace, "address", "add", end.address, "dev", end.name)
+            if _IPV6.exists():  # no link-local address: its solicitations would be counted too
+                ip("-n", end.namespace, "link", "set", end.name, "addrgenmode", "none")
             ip("-n", end.namespace, "link", "set", end.name, "up")
 
     def _forward(self, namespace: str) -> None:
+        self._set(namespace, "ip_forward", "1")
         # Delayed packets come back by another interface than the one their source is behind.
-        settings = ("net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0")
-        self.run(namespace, "sysctl", "-qw", *settings)
+        self._set(namespace, "conf/all/rp_filter", "0")
+
+    def _set(self, namespace: str, name: str, value: str) -> None:
+        place = f"/proc/sys/net/ipv4/{name}"
+        self.run(namespace, "sh", "-c", 'printf %s "$1" > "$0"', place, value)
 
     def _shape(self, office: Office, line: Line) -> None:
         self._nft(self.router, line_table(office.line, line))
