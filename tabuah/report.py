@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from tabuah.measurement import Measurement, Role, Status
+from tabuah.reading import Reading, ReadingKind
 
 
 class ReportId(NamedTuple):
@@ -80,6 +81,14 @@ class Device:
     """laLoadInt.1: the load of the last minute times 100."""
     memory_available_kib: int | None = None
     interfaces: tuple[Interface, ...] = ()
+    readings: tuple[Reading, ...] = ()
+
+    def reading(self, kind: ReadingKind, name: str = "") -> int | None:
+        """Return one reading's value; None where the device does not say."""
+        for one in self.readings:
+            if one.kind is kind and one.name == name:
+                return one.value
+        return None
 
 
 @dataclass(frozen=True, slots=True)

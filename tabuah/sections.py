@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any
 from tabuah import varint
 from tabuah.errors import DecodeError
 from tabuah.measurement import Kind, Measurement, OneWay, Phases, Role, Stage, Status, Timing
+from tabuah.reading import Reading, ReadingKind
 from tabuah.report import Agent, Clock, Device, Host, Interface
 from tabuah.varint import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-MEASUREMENT, DEVICE, INTERFACE, HOST, AGENT, PATH = 1, 2, 3, 4, 5, 6
-"""Section types. An interface belongs to the device before it."""
+MEASUREMENT, DEVICE, INTERFACE, HOST, AGENT, PATH, READING = 1, 2, 3, 4, 5, 6, 7
+"""Section types. An interface or a reading belongs to the device before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,7 @@ _ROLE = _choice(
 _STATUS = _choice({status: int(status) for status in Status}, Status.UNKNOWN)
 _STAGE = _choice({stage: int(stage) for stage in Stage}, Stage.ANSWER)
 _CLOCK = _choice({clock: int(clock) for clock in Clock}, Clock.UNKNOWN)
+_READING_KIND = _choice({kind: int(kind) for kind in ReadingKind}, None)
 
 _TIMING = _Table(
     Timing,
@@ -197,6 +199,10 @@ _INTERFACE = _Table(
         ("last_change_ticks", _SMALL),
     ),
 )
+_READING = _Table(
+    Reading,
+    (("kind", _READING_KIND), ("name", TEXT), ("value", _signed())),
+)
 _HOST = _Table(
     Host,
     (
@@ -246,6 +252,8 @@ def write(sections: Sections) -> bytes:
         section(DEVICE, _DEVICE, device)
         for interface in device.interfaces:
             section(INTERFACE, _INTERFACE, interface)
+        for reading in device.readings:
+            section(READING, _READING, reading)
     section(HOST, _HOST, sections.host)
     section(AGENT, _AGENT, sections.agent)
     if sections.path:
@@ -260,6 +268,17 @@ def read(octets: bytes) -> Sections:
     """Return what the sections say; those of an unknown type are passed over."""
     measurements: list[Measurement] = []
     devices: list[Device] = []
+    interfaces: list[Interface] = []
+    readings: list[Reading] = []
+
+    def finish_device() -> None:
+        if interfaces or readings:
+            devices[-1] = replace(
+                devices[-1], interfaces=tuple(interfaces), readings=tuple(readings)
+            )
+            interfaces.clear()
+            readings.clear()
+
     host, agent, path = Host(), Agent(), ""
     for kind, section in _split(octets):
         if kind == MEASUREMENT:
@@ -267,18 +286,24 @@ def read(octets: bytes) -> Sections:
             if measurement.kind is not None:  # else a kind of probe that a newer agent knows
                 measurements.append(measurement)
         elif kind == DEVICE:
+            finish_device()
             devices.append(_DEVICE.read(Reader(section)))
-        elif kind == INTERFACE:
+        elif kind in (INTERFACE, READING):
             if not devices:
-                raise DecodeError("an interface without its device")
-            interfaces = (*devices[-1].interfaces, _INTERFACE.read(Reader(section)))
-            devices[-1] = replace(devices[-1], interfaces=interfaces)
+                raise DecodeError("an interface or a reading without its device")
+            if kind == INTERFACE:
+                interfaces.append(_INTERFACE.read(Reader(section)))
+            else:
+                reading = _READING.read(Reader(section))
+                if reading.kind is not None:  # else a kind that a newer agent knows
+                    readings.append(reading)
         elif kind == HOST:
             host = _HOST.read(Reader(section))
         elif kind == AGENT:
             agent = _AGENT.read(Reader(section))
         elif kind == PATH:
             path = section.decode(errors="replace")
+    finish_device()
     return Sections(tuple(measurements), tuple(devices), host, agent, path)
 
 

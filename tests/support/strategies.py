@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from tabuah.measurement import Kind, Measurement, OneWay, Phases, Role, Stage, Status, Timing
+from tabuah.reading import Reading, ReadingKind
 from tabuah.report import Agent, Clock, Device, Host, Interface, Occasion, Report, ReportId
 
 _small = st.integers(0, 2**32 - 1)
@@ -57,6 +58,13 @@ _interfaces = st.builds(
     last_change_ticks=st.none() | _small,
 )
 
+readings = st.builds(
+    Reading,
+    kind=st.sampled_from(ReadingKind),
+    name=st.just("") | _name,
+    value=st.integers(-(2**63), 2**63 - 1),
+)
+
 devices = st.builds(
     Device,
     name=_name,
@@ -69,6 +77,7 @@ devices = st.builds(
     load_centi=st.none() | _small,
     memory_available_kib=st.none() | _small,
     interfaces=st.lists(_interfaces, max_size=3).map(tuple),
+    readings=st.lists(readings, max_size=3).map(tuple),
 )
 
 reports = st.builds(

@@ -19,6 +19,7 @@ from tabuah import block, notification, oids, sections, varint
 from tabuah.measurement import Kind, OneWay, Phases, Role, Stage, Status, Timing
 from tabuah.notification import KeyFacts, LineState
 from tabuah.oids import Oid
+from tabuah.reading import ReadingKind
 from tabuah.report import Clock, Occasion, Report
 from tabuah.snmp.pdu import Pdu, PduType, Tag, VarBind
 from tabuah.varint import Reader
@@ -50,6 +51,7 @@ TABLES = {
     sections.INTERFACE: sections._INTERFACE,
     sections.HOST: sections._HOST,
     sections.AGENT: sections._AGENT,
+    sections.READING: sections._READING,
 }
 RECORDS = {"timing": sections._TIMING, "oneWay": sections._ONE_WAY, "phases": sections._PHASES}
 CHOICES = {
@@ -58,6 +60,7 @@ CHOICES = {
     "status": (Status, sections._STATUS),
     "stage": (Stage, sections._STAGE),
     "clock": (Clock, sections._CLOCK),
+    "readingKind": (ReadingKind, sections._READING_KIND),
 }
 FACTS = KeyFacts(LineState.IMPAIRED, rtt_us=21_400, loss_permille=250)
 
@@ -117,7 +120,7 @@ def test_what_a_body_may_lack_and_how_it_is_read_then_is_said(number: int) -> No
     defaults = {
         each.name: each.default
         for each in dataclasses.fields(table.make)
-        if each.default is not dataclasses.MISSING and each.name != "interfaces"
+        if each.default is not dataclasses.MISSING and each.name not in ("interfaces", "readings")
     }
     needed = [name for name, _ in table.fields if name not in defaults]
     assert [each.name for each in listed if each.last_needed] == needed[-1:]
@@ -181,6 +184,7 @@ def test_a_decoder_made_from_the_mibs_text_alone_reads_what_we_write(
         expected = [row(each, 1) for each in report.measurements]
         for device in report.devices:
             expected += [row(device, 2), *(row(each, 3) for each in device.interfaces)]
+            expected += [row(each, 7) for each in device.readings]
         expected += [row(report.host, 4), row(report.agent, 5)]
         assert rows == expected
         assert path == report.path
