@@ -146,6 +146,10 @@ def parse(text: str, file: str) -> Config:
         where = f"{file}:{at[1]}" if at else file
         what = str(error)[: at.start()] if at else str(error)
         raise ConfigError([Problem(where, f"is not TOML: {what}")]) from error
+    except (ValueError, RecursionError) as error:
+        # In these two tomllib lets Python's own errors through.
+        what = "holds a number of thousands of digits, or lists nested a thousand deep"
+        raise ConfigError([Problem(file, what)]) from error
     problems = Problems(file, scan(text))
     config = _config(Table(values, problems))
     if problems.found:

@@ -297,6 +297,14 @@ BROKEN = {
         HEAD + "what is this\n",
         "agent.toml:8: is not TOML: Expected '=' after a key in a key/value pair",
     ),
+    "a number without end": (
+        HEAD + "interval = " + "1" * 5_000,
+        "agent.toml: holds a number of thousands of digits, or lists nested a thousand deep",
+    ),
+    "lists without end": (
+        HEAD + "interval = " + "[" * 5_000,
+        "agent.toml: holds a number of thousands of digits, or lists nested a thousand deep",
+    ),
     "two faults at once": (
         'language = "fr"\n' + HEAD.replace(KU, "no"),
         (
