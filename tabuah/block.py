@@ -36,6 +36,8 @@ HISTORY = 0x02
 
 MAX_INFLATED = 1 << 18
 """No datagram of ours unpacks to more; a bomb stops here."""
+MAX_RATIO = 64
+"""Nor to more than so many times its size: reports deflate to a seventh at best."""
 
 _HEAD = struct.Struct(">QIQQ16sIB")
 _OCCASIONS = {int(occasion): occasion for occasion in Occasion}
@@ -146,7 +148,7 @@ def decode(octets: bytes) -> Block:
 def _inflate(body: bytes) -> bytes:
     inflater = zlib.decompressobj(wbits=-15)
     try:
-        inflated = inflater.decompress(body, MAX_INFLATED)
+        inflated = inflater.decompress(body, min(MAX_INFLATED, MAX_RATIO * len(body)))
     except zlib.error as error:
         raise DecodeError(f"a block that does not inflate: {error}") from error
     if not inflater.eof:

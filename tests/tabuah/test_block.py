@@ -65,6 +65,21 @@ def test_a_bomb_does_not_inflate() -> None:
         block.decode(bytes((block.VERSION, block.DEFLATE)) + bomb)
 
 
+def test_a_small_bomb_does_not_inflate_either() -> None:
+    """Heads of nothing but zeros: a thousand reports in the octets of two."""
+    heads = (b"\x31" + bytes(49)) * 1000
+    bomb = zlib.compress(heads, 9, wbits=-15)
+    assert len(heads) < block.MAX_INFLATED
+    assert len(heads) > block.MAX_RATIO * len(bomb)
+    with pytest.raises(DecodeError, match="without end"):
+        block.decode(bytes((block.VERSION, block.DEFLATE)) + bomb)
+
+
+def test_a_week_of_cycles_that_differ_only_in_their_numbers_is_no_bomb() -> None:
+    quiet = [packed(seq) for seq in range(1, 500)]
+    assert block.decode(block.encode(quiet)).reports == tuple(quiet)
+
+
 def test_a_report_of_a_newer_version_is_named_and_kept_but_not_read() -> None:
     octets = bytearray(block.encode([packed(7)]))
     octets[0] = block.VERSION + 1
