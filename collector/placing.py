@@ -80,7 +80,8 @@ class Anchors:
             believed = min(report.wall_ms, received_ms)
             return Placed(believed, believed != report.wall_ms, 0)
         age_ms = round(now_ms - (anchor.boot_ms + report.uptime_ms))
-        true_ms = received_ms - max(age_ms, 0)
+        # An uptime that goes back within one boot would make an age of ages.
+        true_ms = max(received_ms - max(age_ms, 0), 0)
         skew_ms = report.wall_ms - true_ms
         if abs(skew_ms) <= AGREES_MS:
             believed = min(report.wall_ms, received_ms)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from collector.placing import Anchors
@@ -97,3 +97,19 @@ def test_nothing_is_ever_placed_in_the_future(
 ) -> None:
     report = packed(1, wall_ms=wall_ms, uptime_ms=uptime_ms)
     assert Anchors().place(SITE, report, received_ms, 5.0, live=live).time_ms <= received_ms
+
+
+_U64 = st.integers(0, 2**64 - 1)
+
+
+@given(_U64, _U64, _U64, _U64, st.booleans())
+@example(2**64 - 1, 0, 2**64 - 1, 0, False)
+def test_an_office_that_speaks_nonsense_of_its_clocks_is_placed_where_a_database_can_hold_it(
+    uptime_ms: int, later_ms: int, wall_ms: int, later_wall_ms: int, live: bool
+) -> None:
+    anchors = Anchors()
+    first = packed(1, wall_ms=wall_ms, uptime_ms=uptime_ms)
+    second = packed(2, wall_ms=later_wall_ms, uptime_ms=later_ms)
+    for report, is_live in ((first, True), (second, live)):
+        placed = anchors.place(SITE, report, BEGIN_MS, 5.0, live=is_live)
+        assert 0 <= placed.time_ms <= BEGIN_MS
