@@ -148,6 +148,22 @@ def decode_pdu(data: bytes, start: int = 0, end: int | None = None) -> Pdu:
     return Pdu(kind, request_id, error_status, error_index, tuple(varbinds))
 
 
+def decode_head(data: bytes, start: int, end: int) -> tuple[PduType, int]:
+    """Return the type and request-id of the PDU at `start`; its bindings are not looked at.
+
+    Raises:
+        DecodeError: if no PDU of SNMPv2 begins there.
+    """
+    tag, at, stop = ber.read(data, start, end)
+    kind = _PDU_TYPE_OF.get(tag)
+    if kind is None:
+        raise DecodeError(f"no PDU of SNMPv2 has the tag {tag:#04x}")
+    request_id, _ = ber.read_integer(data, at, stop)
+    if not -(2**31) <= request_id < 2**31:
+        raise DecodeError("request-id above 32 bits")
+    return kind, request_id
+
+
 def _decode_varbind(data: bytes, at: int, end: int) -> VarBind:
     octet, start, at = ber.read(data, at, end)
     if octet != _OID:

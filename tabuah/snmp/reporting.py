@@ -9,7 +9,7 @@ from __future__ import annotations
 from tabuah.errors import DecodeError
 from tabuah.snmp import message
 from tabuah.snmp.message import Message, ScopedPdu
-from tabuah.snmp.pdu import CONFIRMED, Pdu, PduType, Tag, VarBind
+from tabuah.snmp.pdu import CONFIRMED, Pdu, PduType, Tag, VarBind, decode_head
 from tabuah.snmp.usm import NOBODY, EngineTime, Level, Stat, UsmUser
 
 MOST_PER_OCTET = 1.5
@@ -19,8 +19,8 @@ def wanted(refused: Message) -> bool:
     """Return whether a Report may answer: never to a Report, lest two engines talk for ever."""
     if not refused.reportable:
         return False
-    pdu = _visible(refused)
-    return pdu is None or pdu.type in CONFIRMED
+    head = _visible(refused)
+    return head is None or head[0] in CONFIRMED
 
 
 def most_octets(refused: Message, size: int) -> int:
@@ -63,9 +63,9 @@ def plain(
 
 
 def _report(refused: Message, stat: Stat, count: int) -> Pdu:
-    pdu = _visible(refused)
+    head = _visible(refused)
     # RFC 3412 section 7.1 3c: the request-id, or 0 where it cannot be seen.
-    request_id = 0 if pdu is None else pdu.request_id
+    request_id = 0 if head is None else head[1]
     varbind = VarBind(stat.value, Tag.COUNTER32, count % 2**32)
     return Pdu(PduType.REPORT, request_id, varbinds=(varbind,))
 
@@ -92,10 +92,12 @@ def _encode(
     )
 
 
-def _visible(refused: Message) -> Pdu | None:
+def _visible(refused: Message) -> tuple[PduType, int] | None:
+    # The head alone: a stranger's 10,000 variables are not worth decoding.
     if refused.level is Level.AUTH_PRIV:
         return None
     try:
-        return message.decode_scoped(refused.payload).pdu
+        scope = message.open_scope(refused.payload)
+        return decode_head(refused.payload, scope.pdu_at, len(refused.payload))
     except DecodeError:
         return None

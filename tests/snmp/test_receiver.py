@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -313,6 +314,22 @@ def test_a_report_is_never_answered_by_a_report(kind: PduType) -> None:
         Pdu(kind, 1), sender=NOBODY, level=Level.NO_AUTH_NO_PRIV, engine_id=b"", reportable=True
     )
     assert refused_for(receiver(), octets, Reason.UNKNOWN_ENGINE).reply is None
+
+
+def test_a_strangers_thousands_of_variables_are_not_read() -> None:
+    many = replace(inform(3), varbinds=tuple(VarBind((1, 3, 6, n)) for n in range(4000)))
+    octets = datagram(many, sender=NOBODY, level=Level.NO_AUTH_NO_PRIV)
+    taking = receiver()
+    began = time.process_time()
+    for _ in range(10):
+        outcome = taking.receive(octets, ENGINE_TIME, 0.0)
+    refusing_s = time.process_time() - began
+    began = time.process_time()
+    message.decode_scoped(message.decode(octets).payload)
+    reading_s = time.process_time() - began
+    assert refusing_s < reading_s
+    assert isinstance(outcome, Refused)
+    assert report_in(outcome.reply)[1].request_id == 3
 
 
 # As RFC 3414 section 4 wants it, and as short as it can be with net-snmp's sizes of numbers.
