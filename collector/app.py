@@ -135,6 +135,7 @@ class Collector:
 
     def _refuse(self, refused: Refused, source: Address) -> None:
         self.own.count(OUTCOMES[refused.reason])
+        self.own.refused(refused.reason)
         if refused.reply is not None:
             self.socket.send(refused.reply, source)
 

@@ -22,6 +22,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from tabuah import __version__
+from tabuah.snmp.receiver import STAT_OF, Reason
 
 OUTCOMES: Final = (
     "accepted",
@@ -53,6 +54,17 @@ class OwnMetrics:
         )
         # Created at 0, so that the first refusal is an increase and not a new series.
         self._outcomes = {word: self._reports.labels(word) for word in OUTCOMES}
+        usm_stats = Counter(
+            "tabuah_usm_stats",
+            "Datagrams refused by the user-based security model, by RFC 3414's counters: "
+            "unsupported_level is usmStatsUnsupportedSecLevels, not_in_window "
+            "usmStatsNotInTimeWindows, unknown_user usmStatsUnknownUserNames, unknown_engine "
+            "usmStatsUnknownEngineIDs, wrong_digest usmStatsWrongDigests, decryption "
+            "usmStatsDecryptionErrors.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self._usm_stats = {reason: usm_stats.labels(reason.value) for reason in STAT_OF}
         self.commit_seconds = Histogram(
             "tabuah_commit_seconds",
             "Time of a group commit, until the reports are on disk.",
@@ -79,6 +91,11 @@ class OwnMetrics:
             KeyError: when `outcome` is not one of OUTCOMES.
         """
         self._outcomes[outcome].inc(reports)
+
+    def refused(self, reason: Reason) -> None:
+        """Count a refused datagram in usmStats, if its reason is one of theirs."""
+        if (counter := self._usm_stats.get(reason)) is not None:
+            counter.inc()
 
     def render(self) -> bytes:
         """Return the families in the text format 0.0.4, without the client's `_created` series."""

@@ -15,6 +15,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final
 
 from tabuah.errors import DecodeError
 from tabuah.snmp import message, reporting, usm
@@ -46,7 +47,7 @@ class Reason(Enum):
     """Authentic, but no inform."""
 
 
-_STAT_OF: dict[Reason, Stat] = {
+STAT_OF: Final[dict[Reason, Stat]] = {
     Reason.UNKNOWN_ENGINE: Stat.UNKNOWN_ENGINE_IDS,
     Reason.UNKNOWN_USER: Stat.UNKNOWN_USER_NAMES,
     Reason.UNSUPPORTED_LEVEL: Stat.UNSUPPORTED_LEVELS,
@@ -54,6 +55,7 @@ _STAT_OF: dict[Reason, Stat] = {
     Reason.NOT_IN_WINDOW: Stat.NOT_IN_TIME_WINDOWS,
     Reason.DECRYPTION: Stat.DECRYPTION_ERRORS,
 }
+"""The counter of usmStats in which a refusal counts; the other reasons have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,7 @@ class Receiver:
         self, reason: Reason, arrival: _Arrival | None = None, user: UsmUser = NOBODY
     ) -> Refused:
         self.refused[reason] += 1
-        stat = _STAT_OF.get(reason)
+        stat = STAT_OF.get(reason)
         if arrival is None or stat is None or not reporting.wanted(arrival.received):
             return Refused(reason)
         received, stamp, count = arrival.received, arrival.engine_time, self.refused[reason]

@@ -20,6 +20,8 @@ from collector.own_metrics import OUTCOMES, OwnMetrics
 from inventory.model import Circuit, Inventory, Site
 from tabuah.measurement import Phases, Role
 from tabuah.report import Report
+from tabuah.snmp.receiver import STAT_OF, Reason
+from tabuah.snmp.usm import Stat
 from tests.support.offices import (
     LTE,
     NOW_MS,
@@ -305,6 +307,22 @@ def test_all_outcomes_stand_at_zero_before_the_first_datagram() -> None:
     samples = parse(OwnMetrics().render())
     for outcome in OUTCOMES:
         assert one(samples, "tabuah_reports_total", outcome=outcome) == 0
+
+
+def test_usm_stats_are_there_from_the_start_and_count_what_rfc_3414_counts() -> None:
+    own = OwnMetrics()
+    own.refused(Reason.WRONG_DIGEST)
+    own.refused(Reason.WRONG_DIGEST)
+    own.refused(Reason.MALFORMED)
+    samples = parse(own.render())
+    shown = {
+        dict(labels)["reason"]: value
+        for (name, labels), value in samples.items()
+        if name == "tabuah_usm_stats_total"
+    }
+    nothing = dict.fromkeys((reason.value for reason in STAT_OF), 0.0)
+    assert shown == {**nothing, "wrong_digest": 2.0}
+    assert len(shown) == len(Stat)
 
 
 def test_what_becomes_of_reports_is_counted_and_an_unknown_word_is_an_error() -> None:
