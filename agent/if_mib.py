@@ -64,7 +64,7 @@ _COLUMNS = (
 
 NOT_PRESENT = 6
 _UNKNOWN_STATE = 4
-_SOFTWARE_LOOPBACK = 24
+_PPP, _SOFTWARE_LOOPBACK = 23, 24
 _SPEED_BEYOND = 0xFFFFFFFF
 """ifSpeed of an interface too fast for it (RFC 2863)."""
 
@@ -77,6 +77,7 @@ class Row:
     index: int
     name_column: Oid = IF_NAME
     loopback: bool = False
+    ppp: bool = False
 
     def oids(self) -> list[Oid]:
         """Return what to ask; its name first, which proves that the index is still its own."""
@@ -88,6 +89,10 @@ class Values:
 
     def __init__(self, varbinds: Sequence[VarBind] = ()) -> None:
         self._values = {varbind.oid: varbind.value for varbind in varbinds}
+
+    def add(self, varbinds: Sequence[VarBind]) -> None:
+        """Take the variables of one more answer."""
+        self._values.update((varbind.oid, varbind.value) for varbind in varbinds)
 
     def number(self, oid: Oid, index: int | None = None) -> int | None:
         """Return a number; None where the device has none."""
@@ -113,7 +118,8 @@ def rows(
         if name in found or not name:
             continue
         if (name in wanted) if wanted else types.get(index) != _SOFTWARE_LOOPBACK:
-            found[name] = Row(name, index, column, types.get(index) == _SOFTWARE_LOOPBACK)
+            kind = types.get(index)
+            found[name] = Row(name, index, column, kind == _SOFTWARE_LOOPBACK, kind == _PPP)
     return list(found.values())[:most]
 
 

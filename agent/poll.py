@@ -3,6 +3,9 @@
 Interfaces are found by name once and then asked by index, with the name in the same GET: when it
 no longer matches (a redial), the table is walked again. An interface that is wanted by name and
 not there is reported as notPresent, for that is what a PPP session that is down looks like.
+
+What else the device has (`agent.discovery`) is asked in the same GETs: a healthy poll is one or
+two datagrams each way. None of it can make a poll fail that heard of uptime and interfaces.
 """
 
 from __future__ import annotations
@@ -11,29 +14,32 @@ import logging
 import secrets
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
-from agent import config, counters, if_mib
+from agent import config, counters, evidence, if_mib
+from agent.discovery import Discovery
 from agent.if_mib import Row, Values
 from agent.probes.net import resolve
 from agent.probes.run import Deadline, Memory, ProbeFailure, status_of
 from agent.snmp_session import PollFailure, SnmpSession
+from agent.walking import Pace
 from tabuah.measurement import Status
+from tabuah.reading import Reading, ReadingKind
 from tabuah.report import Device, Interface
 from tabuah.snmp.client import Client, CommunityClient, Reason, UsmClient
+from tabuah.snmp.pdu import Oid, VarBind
 from tabuah.snmp.usm import Auth, password_to_key
 
 log = logging.getLogger(__name__)
 
 _MAX_INTERFACES = 16
-_AT_ONCE = 42
-"""Variables of one GET: three interfaces', whose answer stays below 1,400 octets."""
 _LONGEST_S = 8.0
 _AUTH = {"sha1": Auth.SHA1_96, "sha256": Auth.SHA256_192}
 
 
 class Poller:
-    """Polls one device again and again, and remembers its engine, its indices, its totals."""
+    """Polls one device again and again, and remembers what it has, its indices, its totals."""
 
     def __init__(self, device: config.Device) -> None:
         self._device = device
@@ -45,6 +51,13 @@ class Poller:
         # Drawn, so that totals of the agent's last life are not taken for these.
         self._first_epoch = secrets.randbits(31)
         self._complaint = ""
+        self._pace = Pace()
+        self._discovery = Discovery(device.name)
+        self._refused: set[Oid] = set()
+        """Variables for the lack of which the device refuses all that is asked with them."""
+        self._began: tuple[int, float, int | None] | None = None
+        """sysUpTime, when it was read, and snmpEngineBoots."""
+        self._redials: dict[str, int] = {}
 
     async def poll(self) -> Device:
         """Return what the device says now; one that does not answer is a Device with a status."""
@@ -78,21 +91,32 @@ class Poller:
         with socket.socket(family, socket.SOCK_DGRAM) as sock:
             sock.setblocking(False)
             sock.connect((host, self._device.port))
-            session = SnmpSession(sock, self._client, deadline)
-            return await self._read(session)
+            session = SnmpSession(sock, self._client, deadline, self._pace)
+            try:
+                return await self._read(session)
+            finally:
+                self._pace = session.pace
 
     async def _read(self, session: SnmpSession) -> Device:
         known = self._rows is not None and self._complete(self._rows)
         rows = self._rows if known and self._rows is not None else await self._walk(session)
-        values = await _values(session, rows)
+        values = await self._values(session, rows)
         moved = not all(if_mib.still_there(row, values) for row in rows)
         if known and (moved or values.number(if_mib.IF_NUMBER) != self._if_number):
             rows = await self._walk(session)
-            values = await _values(session, rows)
+            values = await self._values(session, rows)
         self._if_number = values.number(if_mib.IF_NUMBER)
         at_s = time.monotonic()
+        anew = self._begins_anew(values, at_s)
+        if anew:
+            self._discovery.forget()
         there = [row for row in rows if if_mib.still_there(row, values)]
         self._rows = there if len(there) == len(rows) else None
+        interfaces = (
+            *(self._interface(row, values, at_s, anew=anew) for row in there),
+            *self._absent({row.name for row in there}),
+        )
+        readings = await self._evidence(session, values, {one.name for one in interfaces})
         return Device(
             name=self._device.name,
             role=self._device.role,
@@ -101,11 +125,62 @@ class Poller:
             host_uptime_ticks=values.number(if_mib.HR_SYSTEM_UPTIME),
             load_centi=values.number(if_mib.LA_LOAD_INT_1),
             memory_available_kib=values.number(if_mib.MEM_AVAIL_REAL),
-            interfaces=(
-                *(self._interface(row, values, at_s) for row in there),
-                *self._absent({row.name for row in there}),
-            ),
+            interfaces=interfaces,
+            readings=tuple(readings),
         )
+
+    async def _values(self, session: SnmpSession, rows: list[Row]) -> Values:
+        # Of a row that has gone all is refused: that says nothing of the row that comes back.
+        names = {row.oids()[0] for row in rows}
+        asked = [oid for row in rows for oid in row.oids()]
+        known = self._discovery.known.oids()
+        return Values(await self._get(session, [*if_mib.SCALARS, *asked, *known], names))
+
+    async def _get(
+        self, session: SnmpSession, oids: Sequence[Oid], names: set[Oid] | None = None
+    ) -> list[VarBind]:
+        fetch = await session.get([oid for oid in oids if oid not in self._refused])
+        if fetch.refused and not fetch.found:
+            status = next(iter(fetch.refused.values()))
+            raise PollFailure(Status.UNKNOWN, f"error-status {status}")
+        if names is None or not names & fetch.refused.keys():
+            self._refused |= fetch.refused.keys()
+        return fetch.found
+
+    async def _evidence(
+        self, session: SnmpSession, values: Values, interfaces: set[str]
+    ) -> list[Reading]:
+        """Return all that the device says beyond its interfaces."""
+        now = time.monotonic()
+        alarms: list[VarBind] = []
+        try:
+            if self._discovery.due(now):
+                self._refused.clear()
+                await self._discovery.look(session, interfaces, now)
+                values.add(await self._get(session, self._discovery.known.oids()))
+            if evidence.has_alarms(self._discovery.known, values):
+                table = await session.walk(evidence.UPS_ALARM_DESCR)
+                alarms += table[evidence.UPS_ALARM_DESCR].values()
+        except PollFailure as failure:
+            log.debug("device %s, beyond its interfaces: %s", self._device.name, failure)
+        return [
+            *evidence.readings(self._discovery.known, values, alarms),
+            *(
+                Reading(ReadingKind.REDIALS, name, count)
+                for name, count in self._redials.items()
+                if name in interfaces
+            ),
+        ]
+
+    def _begins_anew(self, values: Values, at_s: float) -> bool:
+        """Return whether the device, or its SNMP engine, began anew since the last poll."""
+        before = self._began
+        ticks = values.number(if_mib.SYS_UPTIME)
+        boots = values.number(if_mib.SNMP_ENGINE_BOOTS)
+        self._began = before if ticks is None else (ticks, at_s, boots)
+        if before is None or ticks is None:
+            return False
+        return boots != before[2] or counters.restarted(before[0], ticks, at_s - before[1])
 
     def _complete(self, rows: list[Row]) -> bool:
         return {row.name for row in rows} >= set(self._device.interfaces)
@@ -128,7 +203,7 @@ class Poller:
                 return if_mib.rows(names, types, wanted, _MAX_INTERFACES, column)
         return []
 
-    def _interface(self, row: Row, values: Values, at_s: float) -> Interface:
+    def _interface(self, row: Row, values: Values, at_s: float, *, anew: bool) -> Interface:
         reading = if_mib.reading(row, values, at_s)
         before = self._totals.get(row.name)
         totals = (
@@ -143,6 +218,10 @@ class Poller:
                 row.name,
             )
         self._totals[row.name] = totals
+        if row.ppp:
+            self._redials.setdefault(row.name, 0)
+        if before is not None and before.last.index != row.index and not anew:
+            self._redials[row.name] = self._redials.get(row.name, 0) + 1
         return Interface(
             name=row.name,
             oper_status=if_mib.oper_status(row, values),
@@ -171,16 +250,6 @@ class Poller:
 
     def _failed(self, status: Status) -> Device:
         return Device(self._device.name, self._device.role, status)
-
-
-async def _values(session: SnmpSession, rows: list[Row]) -> Values:
-    oids = [oid for row in rows for oid in row.oids()]
-    return Values(
-        [
-            *await session.get(if_mib.SCALARS, _AT_ONCE),
-            *await session.get(oids, _AT_ONCE),
-        ]
-    )
 
 
 def _client(device: config.Device) -> Client:

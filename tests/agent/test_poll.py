@@ -239,7 +239,7 @@ async def test_indices_are_not_walked_again_while_the_names_hold(router: Router)
     await poller.poll()
     router.asked.clear()
     await poller.poll()
-    assert [pdu.type for pdu in router.asked] == [PduType.GET, PduType.GET]
+    assert [pdu.type for pdu in router.asked] == [PduType.GET]
 
 
 async def test_one_lost_request_is_asked_again(router: Router) -> None:
