@@ -37,6 +37,9 @@ T = TypeVar("T")
 
 REOPEN_AFTER = 60.0
 """Seconds without any answer after which the collector's name is looked up anew."""
+WARN_AGAIN_AFTER = 600.0
+"""Seconds for which a reason to ignore datagrams is not logged again: who sends us rubbish shall
+not wear out the flash that the log lies on."""
 
 
 class Sender:
@@ -66,6 +69,8 @@ class Sender:
         self._wake = asyncio.Event()
         self._answered = asyncio.Event()
         self._request_id = secrets.randbelow(1 << 30)
+        self._warned: dict[str, float] = {}
+        """When each reason was last logged."""
         self.unsaved = 0
         """Reports that the spool refused: lost, unless they are heard before the agent stops."""
         self.refusal = ""
@@ -226,10 +231,14 @@ class Sender:
             case Ignored(Reason.UNEXPECTED):
                 pass  # the second answer to a report that was sent twice
             case Ignored(reason):
-                word = reason.name.lower()
-                if self.refusal != word:
-                    log.warning("%s: not an answer: %s", self._collector.host, word)
-                self.refusal = word
+                self._note_refusal(reason.name.lower(), now)
+
+    def _note_refusal(self, word: str, now: float) -> None:
+        self.refusal = word
+        warned = self._warned.get(word)
+        if warned is None or now - warned >= WARN_AGAIN_AFTER:
+            self._warned[word] = now
+            log.warning("%s: not an answer: %s", self._collector.host, word)
 
     # --- the spool --------------------------------------------------------------------------
 
