@@ -53,6 +53,21 @@ def resident_kib() -> int:
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") // 1024 if len(fields) > 1 else 0
 
 
+def written_kib() -> int:
+    """Return what this process has had written to disk, in KiB; 0 where the kernel does not count.
+
+    The page cache's word (`write_bytes` of proc(5)): what is rewritten before it reaches the disk
+    counts once, what goes to a tmpfs not at all.
+    """
+    return written_octets(_read(_PROC / "self/io")) // 1024
+
+
+def written_octets(io: str) -> int:
+    """Return `write_bytes` of the text of /proc/PID/io; 0 where absent."""
+    rows = dict(line.split(":", 1) for line in io.splitlines() if ":" in line)
+    return int(rows.get("write_bytes", "0"))
+
+
 def memory_kib(meminfo: str) -> tuple[int, int]:
     """Return MemTotal and MemAvailable of the text of /proc/meminfo; 0 where absent."""
     rows = dict(line.split(":", 1) for line in meminfo.splitlines() if ":" in line)

@@ -58,8 +58,8 @@ class Packed(NamedTuple):
 
     @property
     def readable(self) -> bool:
-        """Whether the sections are of a version that `read` knows."""
-        return self.octets[0] == VERSION
+        """Whether `read` knows the sections' version: ours, or an older agent's."""
+        return 1 <= self.octets[0] <= VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,8 @@ def read(site: str, packed: Packed) -> Report:
         DecodeError: its sections are damaged, or of a version that is not known here.
     """
     if not packed.readable:
-        raise DecodeError(f"{site}: report of version {packed.octets[0]}, newer than {VERSION}")
+        version = packed.octets[0]
+        raise DecodeError(f"{site}: report of version {version}; 1 to {VERSION} are read here")
     said = sections.read(packed.octets[1 + _HEAD.size :])
     return Report(
         id=ReportId(site, packed.epoch, packed.seq),

@@ -87,6 +87,15 @@ def varbinds(
     )
 
 
+def check_varbinds(site: str, uptime_ms: int) -> tuple[VarBind, ...]:
+    """Return the varbinds of a `tabuahCheck`: a person tries the way and the key."""
+    return (
+        VarBind(oids.SYS_UPTIME, Tag.TIMETICKS, uptime_ms // 10 % 2**32),
+        VarBind(oids.SNMP_TRAP_OID, Tag.OID, oids.CHECK_NOTIFICATION),
+        VarBind(oids.SITE, Tag.OCTET_STRING, site.encode()),
+    )
+
+
 def is_report(binds: Sequence[VarBind]) -> bool:
     """Whether a notification is tabuah's own, by its snmpTrapOID."""
     return any(

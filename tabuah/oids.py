@@ -15,8 +15,9 @@ TABUAH: Oid = (1, 3, 6, 1, 4, 1, ENTERPRISE, 1)
 SYS_UPTIME: Oid = (1, 3, 6, 1, 2, 1, 1, 3, 0)
 SNMP_TRAP_OID: Oid = (1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0)
 
-# TABUAH-MIB: the notification, and the scalars that it carries.
+# TABUAH-MIB: the notifications, and the scalars that they carry.
 REPORT_NOTIFICATION: Oid = (*TABUAH, 0, 1)
+CHECK_NOTIFICATION: Oid = (*TABUAH, 0, 2)
 SITE: Oid = (*TABUAH, 1, 1, 0)
 SEQUENCE: Oid = (*TABUAH, 1, 2, 0)
 STATE: Oid = (*TABUAH, 1, 3, 0)

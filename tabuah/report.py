@@ -113,6 +113,8 @@ class Agent:
     """Reports lost for want of room since the spool was made."""
     srtt_ms: int = 0
     """Smoothed round trip to the collector (RFC 6298); 0 = not known yet."""
+    written_kib: int = 0
+    """What the agent has written to disk since its start: on flash, its share of the wear."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,6 +220,7 @@ _AGENT = _Table(
         ("backlog", NUMBER),
         ("dropped", NUMBER),
         ("srtt_ms", NUMBER),
+        ("written_kib", NUMBER),
     ),
 )
 

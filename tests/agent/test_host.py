@@ -35,6 +35,13 @@ def test_resident_memory_is_that_of_proc_status() -> None:
     assert abs(host.resident_kib() - int(line.split()[1])) < 4096
 
 
+def test_what_is_written_to_disk_is_counted_as_the_kernel_counts_it() -> None:
+    io = "rchar: 5\nwrite_bytes: 409600\ncancelled_write_bytes: 0\n"
+    assert host.written_octets(io) == 409_600
+    assert host.written_octets("") == 0
+    assert host.written_kib() >= 0
+
+
 def test_a_kernel_that_tells_nothing_gives_zeros() -> None:
     assert host.memory_kib("") == (0, 0)
     assert host.load_centi("") == 0

@@ -105,5 +105,6 @@ reports = st.builds(
         backlog=_small,
         dropped=_small,
         srtt_ms=_small,
+        written_kib=_small,
     ),
 )

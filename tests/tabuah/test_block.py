@@ -86,9 +86,24 @@ def test_a_report_of_a_newer_version_is_named_and_kept_but_not_read() -> None:
     (one,) = block.decode(bytes(octets)).reports
     assert one.seq == 7
     assert not one.readable
-    with pytest.raises(DecodeError, match="newer"):
+    with pytest.raises(DecodeError, match="version 2; 1 to 1 are read here"):
         block.read(SITE, one)
     assert block.unpack(one.octets) == one
+
+
+def test_an_older_agents_report_is_read_by_whoever_knows_a_newer_version(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = report(7)
+    old = block.pack(said)
+    monkeypatch.setattr(block, "VERSION", block.VERSION + 1)
+    assert block.read(SITE, old) == said
+    assert block.pack(said).octets[0] == old.octets[0] + 1
+
+
+def test_there_never_was_a_version_0() -> None:
+    with pytest.raises(DecodeError, match="version 0"):
+        block.read(SITE, block.unpack(b"\0" + packed(7).octets[1:]))
 
 
 def test_a_section_of_an_unknown_type_is_passed_over() -> None:

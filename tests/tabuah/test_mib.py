@@ -74,12 +74,18 @@ def test_every_node_has_the_number_that_the_code_says() -> None:
     assert nodes["documentation"][-1] == oids.ENTERPRISE
     assert nodes["tabuahMIB"] == oids.TABUAH
     assert nodes["tabuahReport"] == oids.REPORT_NOTIFICATION
+    assert nodes["tabuahCheck"] == oids.CHECK_NOTIFICATION
     assert {name: (*nodes[name], 0) for name in SCALARS} == SCALARS
 
 
-def test_a_notification_carries_the_objects_that_are_promised_in_their_order_and_type() -> None:
-    binds = said()[2:]
-    promised = re.findall(r"\w+", mib.clause("tabuahReport", "OBJECTS"))
+@pytest.mark.parametrize(
+    ("notification_name", "binds"),
+    [("tabuahReport", said()[2:]), ("tabuahCheck", notification.check_varbinds("x", 420)[2:])],
+)
+def test_a_notification_carries_the_objects_that_are_promised_in_their_order_and_type(
+    notification_name: str, binds: tuple[VarBind, ...]
+) -> None:
+    promised = re.findall(r"\w+", mib.clause(notification_name, "OBJECTS"))
     assert [bind.oid for bind in binds] == [SCALARS[name] for name in promised]
     for name, bind in zip(promised, binds, strict=True):
         [tag] = [tag for word, tag in TAGS.items() if mib.clause(name, "SYNTAX").startswith(word)]
@@ -257,6 +263,7 @@ def test_net_snmp_translates_every_name_to_the_number_that_the_code_uses() -> No
     wanted = {
         "tabuahMIB": oids.TABUAH,
         "tabuahReport": oids.REPORT_NOTIFICATION,
+        "tabuahCheck": oids.CHECK_NOTIFICATION,
         **{f"{name}.0": oid for name, oid in SCALARS.items()},
     }
     done = subprocess.run(
