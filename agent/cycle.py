@@ -142,7 +142,12 @@ def make_report(
         measurements=measurements,
         devices=devices,
         host=host.read_host(),
-        agent=replace(about, version=__version__, resident_kib=host.resident_kib()),
+        agent=replace(
+            about,
+            version=__version__,
+            resident_kib=host.resident_kib(),
+            written_kib=host.written_kib(),
+        ),
     )
 
 
