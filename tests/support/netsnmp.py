@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,8 @@ from pathlib import Path
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 COMMUNITY = "public"
+NOTIFICATION = ("42", "1.3.6.1.6.3.1.1.5.1", "1.3.6.1.2.1.1.5.0", "s", "kubung")
+"""sysUpTime 42, coldStart, and sysName.0 = `kubung`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,13 @@ class Trapd:
 
 @contextmanager
 def snmptrapd(
-    folder: Path, port: int, engine_id: bytes, *users: str, mib: str = "", mib_folders: str = ""
+    folder: Path,
+    port: int,
+    engine_id: bytes,
+    *users: str,
+    mib: str = "",
+    mib_folders: str = "",
+    level: str = "priv",
 ) -> Iterator[Trapd]:
     """Run snmptrapd as the engine `engine_id`, with community `public`.
 
@@ -45,9 +53,10 @@ def snmptrapd(
         port: of loopback.
         engine_id: 5 to 32 octets.
         users: the arguments of `createUser`, such as `-e 0x.. NAME SHA-256 -m 0x.. AES -m 0x..`;
-            each is allowed to log at authPriv.
+            each is allowed to log.
         mib: the modules to name objects by in the log, joined by colons; else they are numbers.
         mib_folders: where those and what they import lie, joined by colons.
+        level: `noauth`, `auth` or `priv`: what the users need to be heard.
     """
     state = folder / "trapd-state"
     state.mkdir(exist_ok=True)
@@ -57,7 +66,7 @@ def snmptrapd(
     for user in users:
         words = user.split()
         name = words[2] if words[0] == "-e" else words[0]
-        lines += [f"createUser {user}", f"authUser log {name} priv"]
+        lines += [f"createUser {user}", f"authUser log {name} {level}"]
     config = folder / "snmptrapd.conf"
     config.write_text("\n".join(lines) + "\n")
     process = subprocess.Popen(
@@ -81,14 +90,27 @@ def snmpinform(folder: Path, port: int, *arguments: str) -> subprocess.Completed
 
     The inform is sysUpTime 42, coldStart, and sysName.0 = `kubung`.
     """
+    return tool("snmpinform", folder, port, arguments, NOTIFICATION)
+
+
+def tool(
+    name: str, folder: Path, port: int, arguments: Sequence[str], rest: Sequence[str]
+) -> subprocess.CompletedProcess[str]:
+    """Run one of net-snmp's tools against a port of loopback, to its end.
+
+    Args:
+        name: such as `snmpget`.
+        folder: for its state.
+        port: of loopback.
+        arguments: what comes before the address: version and security.
+        rest: what comes after it.
+    """
     state = folder / "inform-state"
     (state / "cert_indexes").mkdir(parents=True, exist_ok=True)  # else it says that it made it
+    # A trap is sent once.
+    tries = () if name == "snmptrap" else ("-r", "1", "-t", "2")
     return subprocess.run(
-        [
-            *(_program("snmpinform"), *arguments, "-r", "1", "-t", "2", "-m", ""),
-            *(f"udp:127.0.0.1:{port}", "42", "1.3.6.1.6.3.1.1.5.1"),
-            *("1.3.6.1.2.1.1.5.0", "s", "kubung"),
-        ],
+        [_program(name), *arguments, *tries, "-m", "", f"udp:127.0.0.1:{port}", *rest],
         env={**os.environ, "SNMP_PERSISTENT_DIR": str(state), "SNMPCONFPATH": str(state)},
         capture_output=True,
         text=True,

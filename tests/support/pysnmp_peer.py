@@ -17,7 +17,8 @@ from pysnmp.entity import config
 from pysnmp.entity.rfc3413 import cmdrsp, context, ntfrcv
 from pysnmp.hlapi.v3arch import asyncio as _hlapi
 
-from tabuah.snmp.usm import Auth
+from tabuah.snmp.pdu import PduType
+from tabuah.snmp.usm import Auth, Level
 from tests.support.snmpd import free_port
 
 hlapi: Any = _hlapi
@@ -29,6 +30,12 @@ PASSWORD = "a long password"
 _AUTH = {
     Auth.SHA1_96: config.USM_AUTH_HMAC96_SHA,
     Auth.SHA256_192: config.USM_AUTH_HMAC192_SHA256,
+}
+
+_WORDS = {
+    Level.NO_AUTH_NO_PRIV: "noAuthNoPriv",
+    Level.AUTH_NO_PRIV: "authNoPriv",
+    Level.AUTH_PRIV: "authPriv",
 }
 
 
@@ -54,8 +61,17 @@ def _engine(engine_id: bytes | None = None) -> Iterator[Any]:
 
 
 @asynccontextmanager
-async def peer(auth: Auth, engine_id: bytes) -> AsyncIterator[Peer]:
-    """Run pysnmp with community `public` and user `office`, as agent and notification receiver."""
+async def peer(
+    auth: Auth | None, engine_id: bytes, level: Level = Level.AUTH_PRIV, trapping: bytes = b""
+) -> AsyncIterator[Peer]:
+    """Run pysnmp with community `public` and user `office`, as agent and notification receiver.
+
+    Args:
+        auth: the user's authentication; None only at NO_AUTH_NO_PRIV.
+        engine_id: its own.
+        level: at which the user may ask.
+        trapping: the engine ID of a sender of traps whose user is the same.
+    """
     with _engine(engine_id) as engine:
         running = Peer(free_port(), [])
         transport: Any = udp.UdpAsyncioTransport()
@@ -63,12 +79,19 @@ async def peer(auth: Auth, engine_id: bytes) -> AsyncIterator[Peer]:
         await transport._lport  # bound
         config.add_transport(engine, udp.DOMAIN_NAME, transport)
         config.add_v1_system(engine, "everyone", COMMUNITY)
-        config.add_v3_user(
-            engine, USER, _AUTH[auth], PASSWORD, config.USM_PRIV_CFB128_AES, PASSWORD
-        )
+        keys: list[Any] = []
+        if auth is not None:
+            keys += [_AUTH[auth], PASSWORD]
+        if level is Level.AUTH_PRIV:
+            keys += [config.USM_PRIV_CFB128_AES, PASSWORD]
+        add_user: Any = config.add_v3_user
+        add_user(engine, USER, *keys)
+        if trapping:
+            sender = hlapi.OctetString(hexValue=trapping.hex())
+            add_user(engine, USER, *keys, securityEngineId=sender)
         everything = (1, 3, 6)
-        for model, name, level in ((2, "everyone", "noAuthNoPriv"), (3, USER, "authPriv")):
-            config.add_vacm_user(engine, model, name, level, everything, everything, everything)
+        for model, name, word in ((2, "everyone", "noAuthNoPriv"), (3, USER, _WORDS[level])):
+            config.add_vacm_user(engine, model, name, word, everything, everything, everything)
         served = context.SnmpContext(engine)
         cmdrsp.GetCommandResponder(engine, served)
         cmdrsp.NextCommandResponder(engine, served)
@@ -87,17 +110,47 @@ async def send_inform(port: int, auth: Auth | None) -> str:
 
     `auth` None sends it over SNMPv2c.
     """
-    if auth is None:
-        credentials = hlapi.CommunityData(COMMUNITY)
-    else:
-        credentials = hlapi.UsmUserData(
-            *(USER, PASSWORD, PASSWORD, _AUTH[auth], config.USM_PRIV_CFB128_AES)
-        )
-    with _engine() as engine:
+    return await send(PduType.INFORM, port, auth, None if auth is None else Level.AUTH_PRIV)
+
+
+async def send(
+    kind: PduType, port: int, auth: Auth | None, level: Level | None, engine_id: bytes | None = None
+) -> str:
+    """Ask, inform or trap a port of loopback; return pysnmp's error, empty when all went well.
+
+    Args:
+        kind: GET, GETNEXT and GETBULK ask for sysName.0, INFORM and TRAP say that it is `kubung`.
+        port: of loopback.
+        auth: None at NO_AUTH_NO_PRIV and over SNMPv2c.
+        level: None sends over SNMPv2c.
+        engine_id: pysnmp's own, which signs a TRAP.
+    """
+    keys: list[Any] = []
+    if auth is not None:
+        keys = [PASSWORD, *([PASSWORD] if level is Level.AUTH_PRIV else [])]
+    credentials = hlapi.CommunityData(COMMUNITY)
+    if level is not None:
+        protocols = {} if auth is None else {"authProtocol": _AUTH[auth]}
+        if level is Level.AUTH_PRIV:
+            protocols["privProtocol"] = config.USM_PRIV_CFB128_AES
+        credentials = hlapi.UsmUserData(USER, *keys, **protocols)
+    name = hlapi.ObjectType(hlapi.ObjectIdentity("1.3.6.1.2.1.1.5.0"))
+    with _engine(engine_id) as engine:
         target = await hlapi.UdpTransportTarget.create(("127.0.0.1", port), timeout=2, retries=0)
-        notification = hlapi.NotificationType(hlapi.ObjectIdentity("1.3.6.1.6.3.1.1.5.1"))
-        notification.add_varbinds(("1.3.6.1.2.1.1.5.0", hlapi.OctetString("kubung")))
-        error, status, _, _ = await hlapi.send_notification(
-            engine, credentials, target, hlapi.ContextData(), "inform", notification
-        )
+        context_data = hlapi.ContextData()
+        match kind:
+            case PduType.INFORM | PduType.TRAP:
+                said = hlapi.NotificationType(hlapi.ObjectIdentity("1.3.6.1.6.3.1.1.5.1"))
+                said.add_varbinds(("1.3.6.1.2.1.1.5.0", hlapi.OctetString("kubung")))
+                word = "inform" if kind is PduType.INFORM else "trap"
+                answer = await hlapi.send_notification(
+                    engine, credentials, target, context_data, word, said
+                )
+            case PduType.GET:
+                answer = await hlapi.get_cmd(engine, credentials, target, context_data, name)
+            case PduType.GETNEXT:
+                answer = await hlapi.next_cmd(engine, credentials, target, context_data, name)
+            case _:
+                answer = await hlapi.bulk_cmd(engine, credentials, target, context_data, 0, 5, name)
+        error, status = answer[0], answer[1]
         return str(error or status or "")
