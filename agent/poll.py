@@ -98,6 +98,8 @@ class Poller:
                 self._pace = session.pace
 
     async def _read(self, session: SnmpSession) -> Device:
+        if self._discovery.due(time.monotonic()):
+            self._refused.clear()
         known = self._rows is not None and self._complete(self._rows)
         rows = self._rows if known and self._rows is not None else await self._walk(session)
         values = await self._values(session, rows)
@@ -110,6 +112,7 @@ class Poller:
         anew = self._begins_anew(values, at_s)
         if anew:
             self._discovery.forget()
+            self._refused.clear()
         there = [row for row in rows if if_mib.still_there(row, values)]
         self._rows = there if len(there) == len(rows) else None
         interfaces = (
@@ -155,7 +158,6 @@ class Poller:
         alarms: list[VarBind] = []
         try:
             if self._discovery.due(now):
-                self._refused.clear()
                 await self._discovery.look(session, interfaces, now)
                 values.add(await self._get(session, self._discovery.known.oids()))
             if evidence.has_alarms(self._discovery.known, values):

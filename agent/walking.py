@@ -36,7 +36,7 @@ NO_VALUE = (Tag.NO_SUCH_OBJECT, Tag.NO_SUCH_INSTANCE, Tag.END_OF_MIB_VIEW, Tag.N
 """NULL is in no honest answer; what RFC 1905 called unSpecified looks so."""
 
 _SMALL = 8
-"""An answer of so many variables is not lost for its size."""
+"""An answer of so many variables is hardly lost for its size."""
 _PATIENCE = 16
 _MOST_PATIENCE = 1024
 
@@ -248,15 +248,17 @@ def rungs(job: Job, pace: Pace) -> Iterator[Rung]:
     request = job.next(pace)
     if request is None:
         return
-    if request.asked <= _SMALL and request.type is not PduType.GETBULK:
+    if request.asked == 1:
         yield Rung(request, 3, pace)
         return
     yield Rung(request, 2, pace)
     half = pace.too_large(request.asked)
-    smaller = job.next(half)
-    assert smaller is not None
-    yield Rung(smaller, 1, half)
-    quarter = half.too_large(half.variables)
-    one = job.next(replace(quarter, variables=1))
+    taught = half
+    if request.asked > _SMALL:
+        smaller = job.next(half)
+        assert smaller is not None
+        yield Rung(smaller, 1, half)
+        taught = half.too_large(half.variables)
+    one = job.next(replace(pace, variables=1))
     assert one is not None
-    yield Rung(one, 1, job.silent(quarter))
+    yield Rung(one, 1, job.silent(taught))
