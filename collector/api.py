@@ -13,7 +13,7 @@ from typing import Final
 
 from collector.formats import rfc3339
 from collector.live import Received, SiteView, State
-from collector.view import circuit_up, live_report
+from collector.view import circuit_up, cloned_ms, live_report
 from inventory.model import Circuit, Site
 from tabuah.errors import TabuahError, did_you_mean
 from tabuah.measurement import Measurement, OneWay, Phases, Timing
@@ -95,6 +95,7 @@ def site_json(site: Site, view: SiteView | None, now_ms: int) -> Json:
     """Return one entry of /api/v1/sites; a site without a view is unknown."""
     report = live_report(view, now_ms) if view is not None else None
     last = view.last if view is not None else None
+    cloned = cloned_ms(view, now_ms) if view is not None else None
     return {
         "code": site.code,
         "name": site.name,
@@ -107,6 +108,7 @@ def site_json(site: Site, view: SiteView | None, now_ms: int) -> Json:
         ],
         "cause": None,
         "incident": None,
+        "cloned": rfc3339(cloned) if cloned is not None else None,
     }
 
 
@@ -120,7 +122,8 @@ def _circuit_state(circuit: Circuit, site: Site, report: Report | None) -> str:
 def report_json(received: Received) -> Json:
     """Return one entry of /api/v1/sites/CODE/reports.
 
-    `epoch` is hexadecimal text: JSON readers keep 53 bits of a number, and it has 64.
+    `epoch` is hexadecimal text: JSON readers keep 53 bits of a number, and it has 64. Of one that
+    is `unread` only the head is known: what it measured waits for a newer collector.
     """
     report = received.report
     return {
@@ -130,6 +133,7 @@ def report_json(received: Received) -> Json:
         "received": rfc3339(received.received_ms),
         "late": received.late,
         "corrected": received.corrected,
+        "unread": received.unread,
         "occasion": report.occasion.name.lower(),
         "interval_ms": report.interval_ms,
         "path": report.path,
@@ -242,6 +246,7 @@ def _agent(agent: Agent) -> Json:
         "backlog": agent.backlog,
         "dropped": agent.dropped,
         "srtt_ms": agent.srtt_ms,
+        "written_kib": agent.written_kib,
     }
 
 

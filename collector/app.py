@@ -16,20 +16,22 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
+from collector.clones import Clones
 from collector.delivery import Delivery
 from collector.health import Change, Health
 from collector.incidents import Incidents
 from collector.intake import Intake, Verdict
 from collector.keys import site_of
 from collector.live import Received, SiteView
+from collector.opened import opened
 from collector.own_metrics import OwnMetrics
 from collector.placing import Anchors
 from collector.store import Row
 from collector.traffic import Rates, rates
 from collector.view import Readiness
-from tabuah import block, notification
+from tabuah import notification
 from tabuah.errors import DecodeError, TabuahError
-from tabuah.report import Agent, Occasion, Report, ReportId
+from tabuah.report import Report, ReportId
 from tabuah.snmp.receiver import Inform, Reason, Receiver, Refused
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from alerts.message import Message
     from alerts.pipeline import Pipeline
+    from collector.clones import Sighting
     from collector.committer import Committer
     from collector.delivery import Address
     from collector.identity import EngineClock, Identity
@@ -44,7 +47,6 @@ if TYPE_CHECKING:
     from collector.receiver import ReceiverSocket
     from collector.store import Store
     from inventory.model import Inventory
-    from tabuah.block import Packed
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +90,7 @@ class Collector:
         self._receiver = Receiver(identity.engine_id, keys.lookup)
         self._intake = Intake()
         self._anchors = Anchors()
+        self._clones = Clones()
         self._health = Health(_codes(inventory), time.monotonic(), self.now_ms())
         self._incidents = Incidents()
         self._rates: dict[str, Rates] = {}
@@ -127,7 +130,8 @@ class Collector:
                 self._hear(received, now)
 
     def tick(self) -> None:
-        """Find who has fallen silent; to be called at least each second."""
+        """Find who has fallen silent or lost its keys; to be called at least each second."""
+        self._keys.refresh()
         for change in self._health.tick(time.monotonic(), self.now_ms()):
             self._tell(change)
 
@@ -155,23 +159,38 @@ class Collector:
                 continue
             is_live = verdict is Verdict.LIVE
             placed = self._anchors.place(site, packed, now_ms, now, live=is_live)
-            rows.append(
-                Row(
-                    site,
-                    packed.epoch,
-                    packed.seq,
-                    placed.time_ms,
-                    now_ms,
-                    not is_live,
-                    placed.corrected,
-                    packed.octets,
-                )
+            row = Row(
+                site,
+                packed.epoch,
+                packed.seq,
+                placed.time_ms,
+                now_ms,
+                not is_live,
+                placed.corrected,
+                packed.octets,
             )
+            rows.append(row)
             if is_live:
-                report = read_or_head(site, packed)
-                live.append(Received(report, now_ms, placed.time_ms, placed.corrected, late=False))
+                live.append(opened(row))
+            if not brought.history:
+                measured = now - (now_ms - placed.time_ms) / 1000
+                clone = self._clones.judge(site, packed.epoch, measured, now, live=is_live)
+                if clone is not None:
+                    self._note_clone(site, clone, now_ms)
         ids = tuple(ReportId(site, packed.epoch, packed.seq) for packed in brought.reports)
         return Delivery(inform, source, ids, tuple(rows), tuple(live))
+
+    def _note_clone(self, site: str, clone: Sighting, now_ms: int) -> None:
+        if clone.warn:
+            log.warning(
+                "%s: two agents report with one configuration (epochs %016x and %016x); stop one, "
+                "or make a new key for the right one: tabuah enrol %s --rotate",
+                *(site, clone.other, clone.epoch, site),
+            )
+        view = self._health.views.get(site)
+        if view is not None:
+            view.clone_reports += 1
+            view.cloned_ms = now_ms
 
     def _note_commit(
         self, deliveries: list[Delivery], seconds: float, error: TabuahError | None
@@ -265,7 +284,7 @@ class Collector:
         rows = self._store.reports(
             site, 0 if from_ms is None else from_ms, 2**62 if to_ms is None else to_ms, limit
         )
-        return [_received(row) for row in rows]
+        return [opened(row) for row in rows]
 
     # --- start and change ---------------------------------------------------------------
 
@@ -275,35 +294,13 @@ class Collector:
         for site, epoch, seq in self._store.ids(since_ms):
             self._intake.remember(site, epoch, seq)
         for site, row in self._store.newest(set(self._health.views)).items():
-            self._health.expect(site, _received(row))
+            self._health.expect(site, opened(row))
 
     def renew(self, inventory: Inventory, pipeline: Pipeline) -> None:
         """Take up a changed inventory: new offices are unknown, gone ones are forgotten."""
         self._inventory = inventory
         self._pipeline = pipeline
         self._health.renew(_codes(inventory), self.now_ms())
-
-
-def read_or_head(site: str, packed: Packed) -> Report:
-    """Return the report; of one that is too new or damaged, what its head says."""
-    try:
-        return block.read(site, packed)
-    except DecodeError as error:
-        log.debug("%s: kept unread: %s", site, error)
-        return Report(
-            id=ReportId(site, packed.epoch, packed.seq),
-            wall_ms=packed.wall_ms,
-            uptime_ms=packed.uptime_ms,
-            boot_id=packed.boot_id,
-            interval_ms=packed.interval_ms,
-            occasion=Occasion.CYCLE,
-            agent=Agent(),
-        )
-
-
-def _received(row: Row) -> Received:
-    report = read_or_head(row.site, block.unpack(row.block))
-    return Received(report, row.received_ms, row.time_ms, row.corrected, row.late)
 
 
 def _codes(inventory: Inventory) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from collector import enrolled
 from collector.enrol import enrol as enrol_offices
 from collector.enrol import file_name
 from inventory.load import load
@@ -34,14 +35,13 @@ class EndpointType(click.ParamType[Endpoint]):
             self.fail(str(error), param, ctx)
 
 
-@click.command(short_help="Make an office's configuration, its key included.")
+@click.command(short_help="Make an office's configuration, its key included; or revoke its keys.")
 @click.argument("sites", metavar="SITE...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All offices of the inventory.")
 @click.option(
     "--inventory",
     "directory",
     metavar="DIR",
-    required=True,
     type=click.Path(path_type=Path),
     help="The inventory.",
 )
@@ -56,7 +56,6 @@ class EndpointType(click.ParamType[Endpoint]):
     "--collector",
     "collectors",
     metavar="HOST:PORT",
-    required=True,
     multiple=True,
     type=EndpointType(),
     help="Where offices reach this collector; give it again for a second address of the same one.",
@@ -72,16 +71,22 @@ class EndpointType(click.ParamType[Endpoint]):
     "--rotate", is_flag=True, help="A new key; the old one works until the new one is first used."
 )
 @click.option("--force", is_flag=True, help="Replace a file even if it is another office's.")
+@click.option(
+    "--revoke",
+    is_flag=True,
+    help="Make all keys of the offices void, and write no file; takes --data alone.",
+)
 def enrol(
     *,
     sites: tuple[str, ...],
     every: bool,
-    directory: Path,
+    directory: Path | None,
     data: Path,
     collectors: tuple[Endpoint, ...],
     out: str,
     rotate: bool,
     force: bool,
+    revoke: bool,
 ) -> None:
     """Make the configuration of one or more offices' agents, their keys included.
 
@@ -91,7 +96,23 @@ def enrol(
 
     An office that reports to two collectors is enrolled with each; copy the [[collectors]] part
     of the second file into the first.
-    """
+
+    A gateway that was stolen or given away: --revoke. The collector refuses its keys within two
+    seconds; enrol the office again for a new one.
+
+    \b
+    Example:
+        tabuah enrol 13.02.10 --revoke --data /var/lib/tabuah-collector
+    """  # noqa: D301 - \b keeps click from joining the lines
+    if revoke:
+        if every or rotate or force or collectors or not sites:
+            raise click.UsageError("--revoke takes the offices' codes and --data, nothing else")
+        _revoke(sites, data)
+        return
+    if directory is None:
+        raise click.UsageError("Missing option '--inventory'.")
+    if not collectors:
+        raise click.UsageError("Missing option '--collector'.")
     if bool(sites) == every:
         raise click.UsageError("name the offices, or give --all")
     inventory = load(directory)
@@ -103,6 +124,17 @@ def enrol(
     )
     for office in made:
         click.echo(f"{office.path}: {office.user}", err=True)
+
+
+def _revoke(sites: tuple[str, ...], data: Path) -> None:
+    if not data.is_dir():
+        raise click.UsageError(f"--data {data}: there is no such folder")
+    for code, generation in enrolled.revoke(data, sites).items():
+        click.echo(
+            f"{code}: revoked, all keys up to {code}#{generation}; nothing of this "
+            f"office is accepted until it has a new one: tabuah enrol {code}",
+            err=True,
+        )
 
 
 def _paths(codes: list[str], out: str) -> dict[str, Path]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from collector.files import locked, write_private
-from tabuah.errors import TabuahError
+from tabuah.errors import NothingMatchedError, TabuahError
 
 FILE_NAME = "enrolled.json"
 
@@ -75,6 +75,29 @@ def enrol(data: Path, sites: Collection[str], *, rotate: bool = False) -> dict[s
         if after != before:
             _write(data, after)
     return {site: after[site].generation for site in sites}
+
+
+def revoke(data: Path, sites: Collection[str]) -> dict[str, int]:
+    """Void all keys of the offices, durably, and return the newest generation voided of each.
+
+    The next generation, which nobody has, counts as heard: that refuses all before it. Enrolling
+    the office again gives it out.
+
+    Raises:
+        NothingMatchedError: one of the offices is not enrolled; nothing was changed.
+        TabuahError: the file is damaged, or cannot be read or written.
+    """
+    with locked(data):
+        entries = read(data)
+        unknown = [site for site in sites if site not in entries]
+        if unknown:
+            raise NothingMatchedError(
+                f"{data}: not enrolled there: {', '.join(unknown)}; nothing was revoked"
+            )
+        voided = {site: entries[site].generation for site in sites}
+        revoked = {site: Enrolment(last + 1, heard=last + 1) for site, last in voided.items()}
+        _write(data, entries | revoked)
+    return voided
 
 
 def note_heard(data: Path, heard: Mapping[str, int]) -> None:

@@ -38,6 +38,11 @@ LAST = Family(
     "gauge",
     "When the newest live report came, by the collector's clock.",
 )
+CLONES = Family(
+    "tabuah_site_clone_reports_total",
+    "counter",
+    "Reports by which a second agent with the same configuration showed.",
+)
 REPORT_RTT = Family(
     "tabuah_report_rtt_seconds", "gauge", "Smoothed round trip of reports, as the agent has it."
 )
@@ -90,11 +95,16 @@ SKEW = Family(
 RESIDENT = Family(
     "tabuah_agent_resident_memory_bytes", "gauge", "Resident memory of the agent's process."
 )
+WRITTEN = Family(
+    "tabuah_agent_written_bytes_total",
+    "counter",
+    "Octets that the agent's process has had written to disk.",
+)
 
 FAMILIES = (
     *(SITE_STATE, SITE_UP, CIRCUIT_UP, SITE_INFO, CIRCUIT_INFO, LOCATION),
-    *(LAST, REPORT_RTT, SUCCESS, RTT, LOSS, JITTER, ONE_WAY_LOSS),
+    *(LAST, CLONES, REPORT_RTT, SUCCESS, RTT, LOSS, JITTER, ONE_WAY_LOSS),
     *(IF_UP, IF_SPEED, RX_BYTES, TX_BYTES, RX_ERRORS, TX_ERRORS),
     *(RX_DISCARDS, TX_DISCARDS, SERVICE_UP, SERVICE_DURATION),
-    *(BACKLOG, DROPPED, SKEW, RESIDENT),
+    *(BACKLOG, DROPPED, SKEW, RESIDENT, WRITTEN),
 )

@@ -125,7 +125,7 @@ class KeyRing:
         site, generation = parsed
         entry = self._enrolled.get(site)
         if entry is None or generation > entry.generation:
-            self._reread()
+            self.refresh()
             entry = self._enrolled.get(site)
         if entry is None or not entry.accepts(generation):
             return None
@@ -174,7 +174,11 @@ class KeyRing:
         self._users.pop(user, None)
         self._settled.discard(user)
 
-    def _reread(self) -> None:
+    def refresh(self) -> None:
+        """Take up what `tabuah enrol` has changed; looks at the disk at most once a second.
+
+        Enrolled offices are found without it; that a key was revoked shows only here.
+        """
         now = self._clock()
         if now - self._read_at < _REREAD_SECONDS:
             return

@@ -32,6 +32,8 @@ class Received:
     """When it was measured: the office's clock where it can be believed, else corrected."""
     corrected: bool
     late: bool
+    unread: bool = False
+    """Only its head could be read: it is damaged, or of a newer version than this collector's."""
 
 
 @dataclass(slots=True)
@@ -44,3 +46,7 @@ class SiteView:
     """When the state began, ms since 1970 UTC."""
     last: Received | None = None
     """The newest live report; kept when the site goes silent, for its time alone."""
+    clone_reports: int = 0
+    """Reports by which a second agent with the site's configuration showed, since the start."""
+    cloned_ms: int | None = None
+    """When the last of them came, ms since 1970 UTC."""

@@ -193,6 +193,7 @@ def _site(out: _Out, text: _SiteText, site: Site, view: SiteView | None, now_ms:
     if view is None or view.last is None:
         return
     out[families.LAST].append(f"{text.plain}{view.last.received_ms / 1000}")
+    out[families.CLONES].append(f"{text.plain}{view.clone_reports}")
     report = live_report(view, now_ms)
     if report is None:
         return
@@ -207,7 +208,8 @@ def _site(out: _Out, text: _SiteText, site: Site, view: SiteView | None, now_ms:
         else report.wall_ms + report.agent.srtt_ms // 2 - received.received_ms
     )
     out[families.SKEW].append(f"{text.plain}{skew_ms / 1000}")
-    _agent(out, text, report)
+    if not received.unread:  # else it may say much, and we cannot know what
+        _agent(out, text, report)
     _probes(out, text, report.measurements)
     _services(out, text, report.measurements)
     _devices(out, text, report.devices)
@@ -219,6 +221,7 @@ def _agent(out: _Out, text: _SiteText, report: Report) -> None:
         out[families.REPORT_RTT].append(f"{text.plain}{agent.srtt_ms / 1000}")
     if agent.resident_kib:
         out[families.RESIDENT].append(f"{text.plain}{agent.resident_kib * 1024}")
+    out[families.WRITTEN].append(f"{text.plain}{agent.written_kib * 1024}")
     out[families.BACKLOG].append(f"{text.plain}{agent.backlog}")
     out[families.DROPPED].append(f"{text.plain}{agent.dropped}")
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from collector import formats
 from collector.live import SiteView, State
 from collector.traffic import Rates
-from collector.view import Readiness, circuit_up, live_report
+from collector.view import Readiness, circuit_up, cloned_ms, live_report
 from collector.words import say
 from inventory.model import Inventory, Language, Site
 from tabuah.measurement import Kind, Measurement, Role
@@ -66,6 +66,8 @@ class Row:
     up: str
     circuits: tuple[CircuitLine, ...]
     """Only when the office has more than one, and its report is live."""
+    cloned: str
+    """That two agents report with its configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class Overview:
     places: tuple[str, ...]
     """Who is in trouble and since when; the first few."""
     hint: str
+    clones: str
+    """What it means that an office is marked as cloned, and what to do; empty when none is."""
     warning: str
     """Why the page itself may be wrong; empty when all is well."""
     counts: tuple[Count, ...]
@@ -99,6 +103,7 @@ def overview(
     pairs.sort(key=lambda pair: _urgency(pair[1]))
     counts = Counter(_state(view) for _, view in pairs)
     heard = any(view is not None and view.last is not None for _, view in pairs)
+    cloned = any(view is not None and cloned_ms(view, now_ms) for _, view in pairs)
     worst = next((state for state in TROUBLE_FIRST if counts[state]), State.UNKNOWN)
     return Overview(
         headline=headline(counts, language, heard=heard)
@@ -107,6 +112,7 @@ def overview(
         worst=worst if readiness.ready else max(worst, State.UNKNOWN, key=_seriousness),
         places=_places(pairs, inventory, now_ms, language),
         hint=say(language, "hint.silent") if counts[State.SILENT] else "",
+        clones=say(language, "hint.cloned") if cloned else "",
         warning=_warning(readiness, language),
         counts=tuple(
             Count(state, say(language, f"state.{state.value}"), counts[state])
@@ -261,6 +267,7 @@ def _row(
         down=formats.bit_rate(language, live.down_bps) if live is not None else "",
         up=formats.bit_rate(language, live.up_bps) if live is not None else "",
         circuits=_circuits(site, report, language),
+        cloned=say(language, "cloned") if view is not None and cloned_ms(view, now_ms) else "",
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from collector.live import Received, SiteView, State
 from collector.own_metrics import OwnMetrics
@@ -15,6 +15,9 @@ from collector.traffic import Rates
 from inventory.model import Circuit, Inventory
 from tabuah.measurement import Role
 from tabuah.report import Report
+
+CLONED_FOR_MS: Final = 600_000
+"""How long after its last report a second agent is still said to be there."""
 
 _LIVE_STATES = frozenset({State.UP, State.DEGRADED})
 
@@ -88,6 +91,13 @@ def live_report(view: SiteView, now_ms: int) -> Report | None:
     if now_ms - last.received_ms > max(60_000, 6 * last.report.interval_ms):
         return None
     return last.report
+
+
+def cloned_ms(view: SiteView, now_ms: int) -> int | None:
+    """Return when a second agent with the site's configuration last showed; None = none of late."""
+    if view.cloned_ms is None or now_ms - view.cloned_ms > CLONED_FOR_MS:
+        return None
+    return view.cloned_ms
 
 
 def circuit_up(circuit: Circuit, circuits: Sequence[Circuit], report: Report) -> bool | None:

@@ -35,6 +35,12 @@ _INDONESIAN: Final[Mapping[str, str]] = {
         "Tidak melapor belum tentu terputus: listrik, gateway, atau agennya juga dapat "
         "berhenti. Laporan yang tertahan akan menyusul dan menjelaskannya."
     ),
+    "cloned": "dua agen",
+    "hint.cloned": (
+        "Dua agen: dua mesin melapor dengan konfigurasi kantor yang sama, jadi datanya tercampur. "
+        "Hentikan salah satunya. Jika belum jelas yang mana, buat kunci baru dengan `tabuah enrol "
+        "KODE --rotate` dan pasang di gateway yang benar; mesin yang lain lalu ditolak."
+    ),
     "not_ready": "Pusat pemantau bermasalah; keadaan di bawah ini mungkin tidak berlaku lagi.",
     "not_storing": "Laporan tidak dapat disimpan.",
     "not_hearing": "Laporan tidak dapat diterima.",
@@ -89,6 +95,12 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "hint.silent": (
         "Not reporting is not yet down: power, the gateway or the agent may have stopped too. "
         "Reports that are held back will follow and tell."
+    ),
+    "cloned": "two agents",
+    "hint.cloned": (
+        "Two agents: two machines report with the same office's configuration, so their data mix. "
+        "Stop one of them. If it is not clear which, make a new key with `tabuah enrol CODE "
+        "--rotate` and give it to the right gateway; the other machine is refused then."
     ),
     "not_ready": "The collector is in trouble; what stands below may no longer hold.",
     "not_storing": "Reports cannot be stored.",

@@ -101,6 +101,8 @@ def test_a_site_that_is_up_shows_all_that_its_newest_report_says() -> None:
     assert one(samples, "tabuah_agent_backlog_reports", site=KUBUNG) == 2
     assert one(samples, "tabuah_agent_dropped_reports_total", site=KUBUNG) == 1
     assert one(samples, "tabuah_agent_resident_memory_bytes", site=KUBUNG) == 18_432 * 1024
+    assert one(samples, "tabuah_agent_written_bytes_total", site=KUBUNG) == 96 * 1024
+    assert one(samples, "tabuah_site_clone_reports_total", site=KUBUNG) == 0
     # Sent at -4,000 ms, half a round trip of 40 ms later at the collector: the clocks agree.
     assert one(samples, "tabuah_agent_clock_skew_seconds", site=KUBUNG) == 0
 
@@ -142,6 +144,7 @@ def test_silence_takes_the_measurements_off_the_page_and_keeps_the_last_time(
         "tabuah_site_location_info",
         "tabuah_circuit_info",
         "tabuah_report_last_timestamp_seconds",
+        "tabuah_site_clone_reports_total",
     }
     if state is State.DOWN:
         kept.add("tabuah_site_up")

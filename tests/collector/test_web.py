@@ -59,6 +59,7 @@ async def test_every_site_of_the_inventory_is_listed_with_its_state() -> None:
         "circuits": [{"id": "telkom", "state": "up"}],
         "cause": None,
         "incident": None,
+        "cloned": None,
     }
     silent = sites["13.02.18"]
     assert (silent["state"], silent["since"]) == ("silent", "2026-11-23T18:05:12.340Z")
@@ -70,13 +71,14 @@ async def test_every_site_of_the_inventory_is_listed_with_its_state() -> None:
 async def test_a_report_comes_back_whole_with_units_in_its_keys() -> None:
     centre = FakeCentre(stored=history(NOW_MS))
     (found,) = (await get(centre, REPORTS)).json()
-    assert {key: found[key] for key in list(found)[:9]} == {
+    assert {key: found[key] for key in list(found)[:10]} == {
         "epoch": "fedcba9876543210",
         "seq": 1,
         "time": "2026-11-23T18:05:12.345Z",
         "received": "2026-11-23T18:05:12.385Z",
         "late": False,
         "corrected": False,
+        "unread": False,
         "occasion": "cycle",
         "interval_ms": 10_000,
         "path": "telkom",
@@ -97,6 +99,7 @@ async def test_a_report_comes_back_whole_with_units_in_its_keys() -> None:
         "backlog": 2,
         "dropped": 1,
         "srtt_ms": 40,
+        "written_kib": 96,
     }
 
 

@@ -145,7 +145,7 @@ def report(
         measurements=tuple(measurements) if measurements is not None else seen,
         devices=tuple(devices) if devices is not None else (router(),),
         host=Host(Clock.SYNCHRONISED, 262_144, 131_072, 12),
-        agent=Agent("0.1.0", 18_432, 2, 1, 40),
+        agent=Agent("0.1.0", 18_432, 2, 1, 40, 96),
     )
 
 

@@ -1,0 +1,38 @@
+"""Stored reports as people see them: read, or by their head where that is all that can be read."""
+
+from __future__ import annotations
+
+import logging
+
+from collector.live import Received
+from collector.store import Row
+from tabuah import block
+from tabuah.block import Packed
+from tabuah.errors import DecodeError
+from tabuah.report import Occasion, Report, ReportId
+
+log = logging.getLogger(__name__)
+
+
+def opened(row: Row) -> Received:
+    """Return the report of a row; of one that is too new or damaged, what its head says."""
+    packed = block.unpack(row.block)
+    unread = False
+    try:
+        report = block.read(row.site, packed)
+    except DecodeError as error:
+        log.debug("%s: kept unread: %s", row.site, error)
+        report, unread = _by_head(row.site, packed), True
+    return Received(report, row.received_ms, row.time_ms, row.corrected, row.late, unread)
+
+
+def _by_head(site: str, packed: Packed) -> Report:
+    known = packed.occasion in Occasion._value2member_map_
+    return Report(
+        id=ReportId(site, packed.epoch, packed.seq),
+        wall_ms=packed.wall_ms,
+        uptime_ms=packed.uptime_ms,
+        boot_id=packed.boot_id,
+        interval_ms=packed.interval_ms,
+        occasion=Occasion(packed.occasion) if known else Occasion.CYCLE,
+    )
