@@ -38,6 +38,8 @@ BLOCK_MOST: Final = 900
 """Octets of history in one inform: with SNMP's own at most 1,200 of UDP payload."""
 BLOCK_LEAST: Final = 225
 """Halving stops here; a single report goes out whatever its size."""
+LOAD_AGAIN_AFTER: Final = 10.0
+"""Seconds after which a spool that could not be read is asked again."""
 HALVE_AFTER: Final = 2
 """Unanswered tries of a large inform after which smaller ones are tried."""
 
@@ -110,6 +112,7 @@ class Courier:
     _live: Flight | None = None
     _batch: Flight | None = None
     _loading: bool = False
+    _load_after: float = 0.0
     _block_limit: int = BLOCK_MOST
     _alive: bool = False
     """The newest report that had its time was answered."""
@@ -154,14 +157,30 @@ class Courier:
         else:
             self.backlog = 0
 
-    def answered(self, request_id: int, now: float) -> None:
-        """Note an acknowledgement; one of an overtaken or unknown request is ignored."""
+    def load_failed(self, now: float) -> None:
+        """Note that the spool could not be read; it is asked again, but not at once."""
+        self._loading = False
+        self._load_after = now + LOAD_AGAIN_AFTER
+
+    def refused(self, request_id: int) -> None:
+        """Note that a flight was answered, but not taken: it goes out again as a new request."""
+        for flight in (self._live, self._batch):
+            if flight is not None and flight.request_id == request_id:
+                flight.request_id = 0
+
+    def answered(self, request_id: int, round_trip_s: float) -> None:
+        """Note an acknowledgement; one of an overtaken or unknown request is ignored.
+
+        Args:
+            request_id: of the flight.
+            round_trip_s: from the very transmission that was answered, be it a repeated one.
+        """
         for flight in (self._live, self._batch):
             if flight is not None and flight.tries and flight.request_id == request_id:
                 break
         else:
             return
-        self._measure(flight, now)
+        self._measure(round_trip_s)
         if flight is self._live:
             self._live = None
             self._alive = True
@@ -174,12 +193,6 @@ class Courier:
         if self._missed:
             self._missed = False
             self._steps.append(Cycle())
-
-    def begin_anew(self) -> None:
-        """Forget what was transmitted: another sender takes over, whose requests are its own."""
-        for flight in (self._live, self._batch):
-            if flight is not None:
-                flight.request_id = flight.tries = 0
 
     def flush(self) -> None:
         """Keep the live report, if unanswered: the agent stops."""
@@ -204,7 +217,8 @@ class Courier:
                 # Large datagrams may be what this line loses: load fewer of the same reports.
                 self._block_limit = max(BLOCK_LEAST, self._block_limit // 2)
                 self._batch = None
-            if self._batch is None and self.backlog and not self._loading:
+            ready = not self._loading and now >= self._load_after
+            if self._batch is None and self.backlog and ready:
                 self._loading = True
                 return Load(self._block_limit)
         return Wait(self._wake(now))
@@ -232,15 +246,12 @@ class Courier:
                 times.append(self._live.first_sent + KEEP_AFTER)
         if self._batch is not None and self._line_answers(now):
             times.append(self._batch.last_sent + self.retry_s)
+        if self.backlog and now < self._load_after:
+            times.append(self._load_after)
         return min(times, default=None)
 
-    def _measure(self, flight: Flight, now: float) -> None:
-        # Karn: an answer to a repeated request says nothing exact. While nothing is known it
-        # still bounds the round trip from above, which is what a VSAT line needs to begin.
-        if flight.tries == 1:
-            sample = now - flight.last_sent
-        elif self.srtt_s is None:
-            sample = now - flight.first_sent
+    def _measure(self, round_trip_s: float) -> None:
+        if self.srtt_s is None:
+            self.srtt_s = round_trip_s
         else:
-            return
-        self.srtt_s = sample if self.srtt_s is None else self.srtt_s + (sample - self.srtt_s) / 8
+            self.srtt_s += (round_trip_s - self.srtt_s) / 8

@@ -124,13 +124,15 @@ class Office:
 
 
 def make_report(
+    *,
     report_id: ReportId,
     config: Config,
     office: Office,
     occasion: Occasion,
+    path: str,
     about: Agent,
 ) -> Report:
-    """Return what the office says now; `about` lacks only version and memory."""
+    """Return what the office says now, over circuit `path`; `about` lacks version and memory."""
     measurements, devices = office.seen(time.monotonic())
     return Report(
         id=report_id,
@@ -139,6 +141,7 @@ def make_report(
         boot_id=host.boot_id(),
         interval_ms=round(config.interval_s * 1000),
         occasion=occasion,
+        path=path,
         measurements=measurements,
         devices=devices,
         host=host.read_host(),

@@ -13,6 +13,7 @@ import secrets
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,11 @@ class AgentProcess:
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         data = self._config.data
-        with service.lock_folder(data), Spool(data / "spool.sqlite") as self._spool:
+        with (
+            service.lock_folder(data),
+            Spool(data / "spool.sqlite", self._config.site) as self._spool,
+            ThreadPoolExecutor(1, thread_name_prefix="spool") as self._disk,
+        ):
             self._start_sender()
             self._cycling = self._start(self._cycles())
             self._start(self._watchdog())
@@ -134,7 +139,14 @@ class AgentProcess:
             srtt_ms=round((courier.srtt_s or 0.0) * 1000),
         )
         report_id = ReportId(self._config.site, self._epoch, self._seq)
-        report = make_report(report_id, self._config, self._office, occasion, about)
+        report = make_report(
+            report_id=report_id,
+            config=self._config,
+            office=self._office,
+            occasion=occasion,
+            path=self._sender.path,
+            about=about,
+        )
         self._sender.offer(block.pack(report))
 
     async def _say_goodbye(self) -> None:
@@ -163,15 +175,14 @@ class AgentProcess:
         self._config = config
         self._office.stop()
         self._office = Office(config)
-        if config.collectors != old.collectors:
+        if (config.collectors, config.circuits) != (old.collectors, old.circuits):
             self._carrying.cancel()
             self._start_sender()
         log.info("%s: configuration read anew", config.site)
 
     def _start_sender(self) -> None:
-        collector = self._config.collectors[0]
         self._sender = Sender(
-            self._config.site, collector, self._courier, self._spool, self._extra_cycle
+            self._config, self._courier, self._spool, self._disk, self._extra_cycle
         )
         self._carrying = self._start(self._sender.run())
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import io
+import logging
 import os
 import shutil
 import subprocess
@@ -10,6 +12,8 @@ from pathlib import Path
 from typing import IO
 
 from tabuah.errors import TabuahError
+
+log = logging.getLogger(__name__)
 
 
 def host_is_stopping() -> bool:
@@ -36,17 +40,23 @@ def host_is_stopping() -> bool:
 def lock_folder(data: Path) -> IO[bytes]:
     """Return a lock on the data folder, held while it is open.
 
+    Where nothing can be written there is nothing to lock: an office whose flash has died is
+    still watched.
+
     Raises:
-        TabuahError: another agent holds it, or the folder cannot be written.
+        TabuahError: another agent holds it.
     """
     try:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = (data / "agent.lock").open("ab")
+        lock: IO[bytes] = (data / "agent.lock").open("ab")
     except OSError as error:
-        raise TabuahError(
-            f"{data}: cannot be used ({error.strerror}); give the agent a folder that it may "
-            "write, with 'data' in its configuration"
-        ) from error
+        log.error(  # noqa: TRY400 - the reason is the message
+            "%s: cannot be written (%s); give the agent a folder that it may write, with 'data' "
+            "in its configuration",
+            data,
+            error.strerror,
+        )
+        return io.BytesIO()
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

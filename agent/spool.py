@@ -1,8 +1,9 @@
 """The spool: reports that no collector has acknowledged, on flash, across kills and power cuts.
 
 It is opened at the start and written only in an outage; each `put` is durable when it
-returns (SQLite, WAL, synchronous=FULL). A damaged file is set aside, never fatal: measuring
-goes on. When it is full the oldest reports go first, and are counted.
+returns (SQLite, WAL, synchronous=FULL). A damaged file, or one of another office, is set aside:
+measuring goes on. Where nothing can be written (a read-only or full flash) reports are kept in
+memory, and that is said. When it is full the oldest reports go first, and are counted.
 """
 
 from __future__ import annotations
@@ -35,20 +36,28 @@ CREATE TABLE IF NOT EXISTS report (
 );
 CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 INSERT OR IGNORE INTO counter VALUES ('dropped', 0);
+CREATE TABLE IF NOT EXISTS office (site TEXT NOT NULL);
 """
+_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_TAKEN = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _SIGN = 1 << 63
 
 
 class Spool:
     """Unacknowledged reports, oldest first. For one thread at a time."""
 
-    def __init__(self, path: Path, most_octets: int = MOST_OCTETS) -> None:
+    def __init__(self, path: Path, site: str, most_octets: int = MOST_OCTETS) -> None:
+        """Open the spool of an office.
+
+        Raises:
+            TabuahError: another program holds the file.
+        """
         self._path = path
+        self._site = site
         self._most_octets = most_octets
         self._database = self._open()
-        (self._octets, self.count) = self._database.execute(
-            "SELECT coalesce(sum(length(octets)), 0), count(*) FROM report"
-        ).fetchone()
+        self._octets = self.count = 0
+        self._measure()
         (self.dropped,) = self._database.execute(
             "SELECT value FROM counter WHERE name = 'dropped'"
         ).fetchone()
@@ -89,25 +98,33 @@ class Spool:
         self._octets -= freed
 
     def oldest(self, limit: int) -> list[Packed]:
-        """Return the oldest reports: at least one if there is any, else at most `limit` octets."""
+        """Return the oldest reports: at least one if there is any, else at most `limit` octets.
+
+        Raises:
+            TabuahError: they cannot be read.
+        """
+        try:
+            rows = self._database.execute(
+                "SELECT id, octets FROM report ORDER BY id LIMIT 100"
+            ).fetchall()
+        except sqlite3.Error as error:
+            raise TabuahError(f"{self._path}: cannot read what was kept: {error}") from error
         found: list[Packed] = []
         octets = 0
         damaged: list[int] = []
-        rows = self._database.execute("SELECT id, octets FROM report ORDER BY id LIMIT 100")
-        with contextlib.closing(rows):
-            for row_id, packed in rows:
-                octets += len(packed)
-                if found and octets > limit:
-                    break
-                try:
-                    report = block.unpack(packed)
-                except DecodeError as error:
-                    log.warning("%s: a kept report is damaged and dropped: %s", self._path, error)
-                    damaged.append(row_id)
-                    continue
-                if found and report.octets[0] != found[0].octets[0]:
-                    break  # one block holds reports of one version
-                found.append(report)
+        for row_id, packed in rows:
+            octets += len(packed)
+            if found and octets > limit:
+                break
+            try:
+                report = block.unpack(packed)
+            except DecodeError as error:
+                log.warning("%s: a kept report is damaged and dropped: %s", self._path, error)
+                damaged.append(row_id)
+                continue
+            if found and report.octets[0] != found[0].octets[0]:
+                break  # one block holds reports of one version
+            found.append(report)
         if damaged:
             self._delete("DELETE FROM report WHERE id = ?", [(row_id,) for row_id in damaged])
         return found
@@ -126,6 +143,10 @@ class Spool:
         except sqlite3.Error as error:
             # They go out again and are known there as duplicates: nothing is lost.
             log.warning("%s: cannot forget acknowledged reports: %s", self._path, error)
+        else:
+            self._measure()
+
+    def _measure(self) -> None:
         (self._octets, self.count) = self._database.execute(
             "SELECT coalesce(sum(length(octets)), 0), count(*) FROM report"
         ).fetchone()
@@ -152,26 +173,53 @@ class Spool:
     def _open(self) -> sqlite3.Connection:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            return _connect(self._path)
-        except OSError as error:
-            raise TabuahError(
-                f"{self._path.parent}: cannot keep reports there ({error.strerror}); "
-                "give the agent a folder it may write, with 'data' in its configuration"
-            ) from error
+            database = _connect(str(self._path))
         except sqlite3.DatabaseError as error:
-            aside = self._path.with_suffix(f".damaged-{int(time.time())}")
-            log.error(  # noqa: TRY400 - the reason is the message
-                "%s is damaged (%s); set aside as %s", self._path, error, aside
-            )
-            for suffix in ("", "-wal", "-shm"):
-                part = self._path.with_name(self._path.name + suffix)
-                if part.exists():
-                    part.rename(aside.with_name(aside.name + suffix))
-            return _connect(self._path)
+            code = error.sqlite_errorcode & 0xFF if hasattr(error, "sqlite_errorcode") else None
+            if code in _TAKEN:
+                raise TabuahError(
+                    f"{self._path}: another program holds it ({error}); stop that program"
+                ) from error
+            if code in _DAMAGE or code is None:
+                self._set_aside("damaged", str(error))
+                return self._own(_connect(str(self._path)))
+            return self._in_memory(str(error))
+        except OSError as error:
+            return self._in_memory(error.strerror or str(error))
+        (of,) = database.execute("SELECT max(site) FROM office").fetchone()
+        if of is not None and of != self._site:
+            database.close()
+            self._set_aside("other-office", f"it holds reports of {of}")
+            database = _connect(str(self._path))
+        return self._own(database)
+
+    def _own(self, database: sqlite3.Connection) -> sqlite3.Connection:
+        """Write the office's name in, the first time: a healthy start writes nothing."""
+        if database.execute("SELECT count(*) FROM office").fetchone() == (0,):
+            with database:
+                database.execute("INSERT INTO office VALUES (?)", (self._site,))
+        return database
+
+    def _in_memory(self, why: str) -> sqlite3.Connection:
+        log.error(
+            "%s: nothing can be kept there (%s): what the line does not carry is kept in memory, "
+            "and lost when the agent stops",
+            self._path,
+            why,
+        )
+        return self._own(_connect(":memory:"))
+
+    def _set_aside(self, what: str, why: str) -> None:
+        aside = self._path.with_suffix(f".{what}-{int(time.time())}")
+        log.error("%s is set aside as %s: %s", self._path, aside.name, why)
+        for suffix in ("", "-wal", "-shm"):
+            part = self._path.with_name(self._path.name + suffix)
+            if part.exists():
+                part.rename(aside.with_name(aside.name + suffix))
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, check_same_thread=False)
+def _connect(place: str) -> sqlite3.Connection:
+    database = sqlite3.connect(place, check_same_thread=False)
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")

@@ -15,6 +15,7 @@ from tabuah import __version__
 from tabuah.errors import DecodeError
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})(?: [^\r\n]*)?\r?\n")
+_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,8}")
 _MAX_HEAD = 16_384
 _BLOCK = 4096
 _NO_BODY = (204, 304)
@@ -116,10 +117,11 @@ async def _exactly(reader: asyncio.StreamReader, size: int) -> AsyncIterator[byt
 
 
 def _chunk_size(line: bytes) -> int:
-    try:
-        return int(line.partition(b";")[0].strip(), 16)
-    except ValueError as error:
-        raise DecodeError("a chunk without a size") from error
+    # Not int() alone: it takes a sign, and a negative size would read for ever.
+    size = line.partition(b";")[0].strip()
+    if not _CHUNK_SIZE.fullmatch(size):
+        raise DecodeError("a chunk without a size")
+    return int(size, 16)
 
 
 def redirect(url: SplitResult, location: str) -> SplitResult | None:

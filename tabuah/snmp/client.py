@@ -28,8 +28,8 @@ from tabuah.snmp.usm import NOBODY, Auth, EngineTime, Level, PeerClock, Stat, Us
 
 MAX_OUTSTANDING = 1024
 """Requests that wait for their answer; beyond it the oldest is forgotten."""
-_MAX_TRANSMISSIONS = 8
-"""Datagrams of one request whose answer still counts."""
+_MAX_TRANSMISSIONS = 64
+"""Datagrams of one request whose answer still counts: at two a second, half a minute's."""
 _MAX_FOLLOW_UPS = 3
 """Datagrams that Reports may draw from one of ours: probe, first contact, corrected clock."""
 
@@ -78,6 +78,9 @@ class Answered:
     """The answer to the request of the same request-id, which is forgotten now."""
 
     pdu: Pdu
+    sent_at: float | None = None
+    """When the very datagram that it answers was made, on the caller's clock: v3's msgID tells
+    repeated ones apart, so that a round trip is exact. None over v2c."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,7 @@ class _Request:
 @dataclass(frozen=True, slots=True)
 class _Sent:
     request_id: int
+    at: float
     probe: bool
     follow_ups: int
 
@@ -296,7 +300,7 @@ class UsmClient:
         if pdu.request_id != sent.request_id:
             return Ignored(Reason.UNEXPECTED)
         self.forget(sent.request_id)
-        return Answered(pdu)
+        return Answered(pdu, sent.at)
 
     def _follow_up(self, received: Message, sent: _Sent, now: float, reason: Reason) -> Outcome:
         # One Report draws one datagram, so a duplicated one draws no second.
@@ -326,7 +330,7 @@ class UsmClient:
             salt=self._counter.to_bytes(usm.SALT_OCTETS, "big"),
             reportable=True,
         )
-        self._sent[msg_id] = _Sent(pdu.request_id, probe, follow_ups)
+        self._sent[msg_id] = _Sent(pdu.request_id, now, probe, follow_ups)
         request.msg_ids.append(msg_id)
         if len(request.msg_ids) > _MAX_TRANSMISSIONS:
             self._sent.pop(request.msg_ids.pop(0), None)

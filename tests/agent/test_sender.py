@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from agent.config import Collector
+from agent.config import Collector, Config
 from agent.courier import Courier
 from agent.sender import Sender
 from agent.spool import Spool
@@ -75,8 +76,12 @@ async def test_lies_are_not_believed_draw_nothing_and_are_logged_once_each(
     )
     courier = Courier()
     known = Collector("127.0.0.1", transport.get_extra_info("sockname")[1], ENGINE_ID, NAME, KU)
-    with Spool(tmp_path / "spool.sqlite") as spool:
-        sender = Sender("13.02.10", known, courier, spool, lambda: None)
+    config = Config("13.02.10", (known,))
+    with (
+        Spool(tmp_path / "spool.sqlite", config.site) as spool,
+        ThreadPoolExecutor(1) as disk,
+    ):
+        sender = Sender(config, courier, spool, disk, lambda: None)
         running = asyncio.create_task(sender.run())
         sender.offer(packed(1))
         await asyncio.sleep(0.7)
