@@ -17,6 +17,7 @@ from collector.view import circuit_up, cloned_ms, live_report
 from inventory.model import Circuit, Site
 from tabuah.errors import TabuahError, did_you_mean
 from tabuah.measurement import Measurement, OneWay, Phases, Timing
+from tabuah.reading import Reading, shown, unit
 from tabuah.report import Agent, Device, Host, Interface, Report
 
 Json = dict[str, object]
@@ -211,6 +212,7 @@ def _device(device: Device) -> Json:
         "load_1m": _load(device.load_centi),
         "memory_available_kib": device.memory_available_kib,
         "interfaces": [_interface(one) for one in device.interfaces],
+        "readings": [_reading(one) for one in device.readings],
     }
 
 
@@ -227,6 +229,16 @@ def _interface(one: Interface) -> Json:
         "out_discards": one.out_discards,
         "counter_epoch": one.counter_epoch,
         "last_change_ms": _ticks_ms(one.last_change_ticks),
+    }
+
+
+def _reading(one: Reading) -> Json:
+    """Return a reading in the base unit that `unit` names; empty for counts, states, yes or no."""
+    return {
+        "kind": one.kind.name.lower(),
+        "name": one.name,
+        "value": shown(one),
+        "unit": unit(one.kind).word,
     }
 
 

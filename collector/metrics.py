@@ -15,7 +15,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from collector import families
+from collector import families, readings
 from collector.live import SiteView, State
 from collector.view import circuit_up, live_report
 from inventory.model import Inventory, Site
@@ -68,14 +68,14 @@ def _probe_text(site: str, probe: str, role: Role) -> _ProbeText:
 class _SiteText:
     """One site's label texts, made at first use."""
 
-    __slots__ = ("_circuits", "_interfaces", "_phases", "_probes", "_states", "code", "plain")
+    __slots__ = ("_circuits", "_devices", "_phases", "_probes", "_states", "code", "plain")
 
     def __init__(self, code: str) -> None:
         self.code = code
         self.plain = labels(site=code)
         self._states: dict[State, tuple[str, ...]] = {}
         self._probes: dict[tuple[str, Role], _ProbeText] = {}
-        self._interfaces: dict[tuple[str, str], str] = {}
+        self._devices: dict[tuple[str, str, str], str] = {}
         self._phases: dict[tuple[str, str], str] = {}
         self._circuits: dict[str, str] = {}
 
@@ -90,11 +90,12 @@ class _SiteText:
     def probe(self, probe: str, role: Role) -> _ProbeText:
         return _cached(self._probes, (probe, role), lambda: _probe_text(self.code, probe, role))
 
-    def interface(self, device: str, interface: str) -> str:
+    def device(self, device: str, label: str, name: str) -> str:
+        more = {label: name} if label else {}
         return _cached(
-            self._interfaces,
-            (device, interface),
-            lambda: labels(site=self.code, device=device, interface=interface),
+            self._devices,
+            (device, label, name),
+            lambda: labels(site=self.code, device=device, **more),
         )
 
     def service(self, service: str, phase: str = "") -> str:
@@ -135,7 +136,8 @@ class SitesPage:
             self._inventory = inventory
             self._texts = {site.code: _SiteText(site.code) for site in inventory.sites}
             self._info = _info(inventory)
-        out: _Out = {family: list(self._info.get(family, ())) for family in families.FAMILIES}
+        shown = (*families.FAMILIES, *readings.FAMILIES)
+        out: _Out = {family: list(self._info.get(family, ())) for family in shown}
         seen = {view.code: view for view in views}
         for site in inventory.sites:
             _site(out, self._texts[site.code], site, seen.get(site.code), now_ms)
@@ -280,13 +282,19 @@ def _services(out: _Out, text: _SiteText, measurements: tuple[Measurement, ...])
 
 
 def _devices(out: _Out, text: _SiteText, devices: tuple[Device, ...]) -> None:
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[families.Family, str]] = set()
     for device in devices:
         for interface in device.interfaces:
-            key = (device.name, interface.name)
-            if key not in seen:
-                seen.add(key)
-                _interface(out, text.interface(*key), interface)
+            line = text.device(device.name, "interface", interface.name)
+            if (families.IF_UP, line) not in seen:
+                seen.add((families.IF_UP, line))
+                _interface(out, line, interface)
+        for reading in device.readings:
+            shown = readings.SHOWN[reading.kind]
+            line = text.device(device.name, shown.label, reading.name if shown.label else "")
+            if (shown.family, line) not in seen:
+                seen.add((shown.family, line))
+                out[shown.family].append(f"{line}{readings.value(reading)}")
 
 
 def _interface(out: _Out, line: str, interface: Interface) -> None:

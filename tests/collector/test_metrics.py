@@ -17,9 +17,12 @@ from collector.families import FAMILIES
 from collector.live import SiteView, State
 from collector.metrics import SitesPage, labels
 from collector.own_metrics import OUTCOMES, OwnMetrics
+from collector.readings import FAMILIES as READING_FAMILIES
+from collector.readings import SHOWN
 from inventory.model import Circuit, Inventory, Site
-from tabuah.measurement import Phases, Role
-from tabuah.report import Report
+from tabuah.measurement import Phases, Role, Status
+from tabuah.reading import Reading, ReadingKind
+from tabuah.report import Device, Report
 from tabuah.snmp.receiver import STAT_OF, Reason
 from tabuah.snmp.usm import Stat
 from tests.support.offices import (
@@ -32,6 +35,7 @@ from tests.support.offices import (
     report,
     router,
     service,
+    ups,
     view,
 )
 
@@ -109,7 +113,7 @@ def test_a_site_that_is_up_shows_all_that_its_newest_report_says() -> None:
 
 def test_every_family_has_help_and_type_even_before_the_first_report() -> None:
     page = SitesPage().render(offices(), [], NOW_MS).decode()
-    for family in FAMILIES:
+    for family in (*FAMILIES, *READING_FAMILIES):
         assert f"# HELP {family.name} {family.help}\n# TYPE {family.name} {family.kind}\n" in page
 
 
@@ -370,3 +374,29 @@ def test_promtool_takes_the_whole_page() -> None:
     heads = Counter(line.split()[2] for line in page.decode().split("\n") if line[:6] == "# TYPE")
     assert set(heads.values()) == {1}
     assert not any(math.isnan(value) for value in parse(page).values())
+
+
+def test_what_devices_say_is_shown_in_base_units() -> None:
+    samples = shown(report(KUBUNG, devices=[router(), ups()]))
+    at_router, at_ups = {"site": KUBUNG, "device": "router"}, {"site": KUBUNG, "device": "ups"}
+    assert one(samples, "tabuah_device_temperature_celsius", **at_router, sensor="cpu") == 41.5
+    light = "tabuah_optical_receive_power_dbm"
+    assert one(samples, light, **at_router, interface="wan0") == -18.765
+    assert one(samples, "tabuah_ups_on_battery", **at_ups) == 1
+    assert one(samples, "tabuah_ups_battery_remaining_seconds", **at_ups) == 360
+    assert one(samples, "tabuah_ups_battery_charge_ratio", **at_ups) == 0.23
+    assert one(samples, "tabuah_ups_input_line_bads_total", **at_ups) == 41
+
+
+def test_every_kind_of_reading_has_a_family_of_its_own() -> None:
+    assert SHOWN.keys() == {*ReadingKind}
+    assert len({each.family.name for each in SHOWN.values()}) == len(SHOWN)
+
+
+def test_a_reading_that_is_said_twice_is_shown_once() -> None:
+    said = [Reading(kind, name, 1) for kind in ReadingKind for name in ("", "x", "x", HOSTILE)]
+    device = Device("router", Role.GATEWAY, Status.RESPONSE_RECEIVED, readings=tuple(said))
+    samples = shown(report(KUBUNG, devices=[device, device]))  # parse() refuses a series twice
+    named = [kind for kind in ReadingKind if SHOWN[kind].label]
+    found = [name for name, _ in samples if name in {f.name for f in READING_FAMILIES}]
+    assert len(found) == len(ReadingKind) + 2 * len(named)

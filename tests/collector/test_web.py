@@ -92,6 +92,10 @@ async def test_a_report_comes_back_whole_with_units_in_its_keys() -> None:
     assert seen["anchor"]["forward"] is None
     (device,) = found["devices"]
     assert device["interfaces"][0]["in_octets"] == 9_000_000_000
+    assert device["readings"] == [
+        {"kind": "temperature", "name": "cpu", "value": 41.5, "unit": "celsius"},
+        {"kind": "optical_rx_power", "name": "wan0", "value": -18.765, "unit": "dBm"},
+    ]
     assert found["host"]["clock"] == "synchronised"
     assert found["agent"] == {
         "version": "0.1.0",

@@ -20,6 +20,7 @@ from inventory.model import (
     Technology,
 )
 from tabuah.measurement import Kind, Measurement, OneWay, Phases, Role, Stage, Status, Timing
+from tabuah.reading import Reading, ReadingKind
 from tabuah.report import Agent, Clock, Device, Host, Interface, Report, ReportId
 
 NOW_MS = 1_795_457_112_345
@@ -121,7 +122,24 @@ def service(*, good: bool = True) -> Measurement:
 def router() -> Device:
     """Return what the office's router said."""
     wan = Interface("wan0", 1, 1_000_000_000, 9_000_000_000, 800_000_000, in_errors=3)
-    return Device("router", Role.GATEWAY, Status.RESPONSE_RECEIVED, interfaces=(wan,))
+    said = (
+        Reading(ReadingKind.TEMPERATURE, "cpu", 415),
+        Reading(ReadingKind.OPTICAL_RX_POWER, "wan0", -18_765),
+    )
+    return Device(
+        "router", Role.GATEWAY, Status.RESPONSE_RECEIVED, interfaces=(wan,), readings=said
+    )
+
+
+def ups() -> Device:
+    """Return what a UPS said whose mains are out."""
+    said = (
+        Reading(ReadingKind.UPS_ON_BATTERY, "", 1),
+        Reading(ReadingKind.UPS_MINUTES_LEFT, "", 6),
+        Reading(ReadingKind.UPS_CHARGE, "", 23),
+        Reading(ReadingKind.UPS_INPUT_LINE_BADS, "", 41),
+    )
+    return Device("ups", Role.UPS, Status.RESPONSE_RECEIVED, readings=said)
 
 
 def report(
