@@ -15,6 +15,7 @@ from agent import config as configuration
 from agent.cycle import Office
 from tabuah.errors import TabuahError
 from tabuah.measurement import Measurement, Stage, Status
+from tabuah.reading import Reading, shown, unit
 from tabuah.report import Device
 
 _CONFIG = click.option(
@@ -52,6 +53,9 @@ _WORDS = {
         Status.INVALID_HOST_ADDRESS: "invalid address",
     },
 }
+
+
+_SIGNS = {"celsius": "C", "volts": "V", "seconds": "s", "minutes": "min"}
 
 
 @click.group(short_help="The office: watch its line and report.")
@@ -141,7 +145,8 @@ def _lines(
             f"{interface.name}={'up' if interface.oper_status == 1 else 'down'}"
             for interface in device.interfaces
         )
-        told = f"{words[device.status]} {interfaces}".rstrip()
+        readings = " ".join(_brief(one) for one in device.readings)
+        told = " ".join(part for part in (words[device.status], interfaces, readings) if part)
         rows.append((device.name, "snmp", device.role.value, "", "", told))
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(5)]
     return [
@@ -149,6 +154,13 @@ def _lines(
         + f"  {row[5]}"
         for row in rows
     ]
+
+
+def _brief(reading: Reading) -> str:
+    """Return a reading with its unit: `temperature[cpu]=41.5C`, `ups_charge=23%`."""
+    word, value = unit(reading.kind).word, shown(reading)
+    amount = f"{100 * value:.0f}%" if word == "ratio" else f"{value:g}{_SIGNS.get(word, word)}"
+    return f"{reading.kind.name.lower()}{f'[{reading.name}]' if reading.name else ''}={amount}"
 
 
 def _plain(value: object) -> object:

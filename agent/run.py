@@ -21,9 +21,10 @@ from agent import config as configuration
 from agent import service
 from agent.courier import Courier
 from agent.cycle import Office, make_report
+from agent.fitting import fit
 from agent.sender import Sender
 from agent.spool import Spool
-from tabuah import block, sd_notify
+from tabuah import sd_notify
 from tabuah.errors import ConfigError, TabuahError
 from tabuah.report import Agent, Occasion, ReportId
 
@@ -72,6 +73,7 @@ class AgentProcess:
         self._courier = Courier()
         self._stopping = asyncio.Event()
         self._failed = False
+        self._left_out = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -147,7 +149,16 @@ class AgentProcess:
             path=self._sender.path,
             about=about,
         )
-        self._sender.offer(block.pack(report))
+        packed, left_out = fit(report)
+        if left_out and not self._left_out:
+            log.warning(
+                "%s: a report is larger than one datagram; %d of its last interfaces, readings or "
+                "probes are left out: name fewer in the inventory",
+                self._config.site,
+                left_out,
+            )
+        self._left_out = left_out
+        self._sender.offer(packed)
 
     async def _say_goodbye(self) -> None:
         stopping = await asyncio.to_thread(service.host_is_stopping)

@@ -13,6 +13,7 @@ from agent.config import Device
 from agent.poll import Poller
 from tabuah import report
 from tabuah.measurement import Role, Status
+from tabuah.reading import Reading
 from tabuah.reading import ReadingKind as Kind
 from tabuah.snmp.pdu import Pdu, PduType, Tag
 from tests.agent.test_walking import of_snmpv1
@@ -424,3 +425,23 @@ async def test_a_router_that_began_anew_is_no_redial() -> None:
         redial(played, "pppoe-out1", 7, 9)
         played.set(UPTIME, 6000)
         assert (await poller.poll()).reading(Kind.REDIALS, "pppoe-out1") == 0
+
+
+# `tabuah agent check`.
+
+
+FROST = (Reading(Kind.TEMPERATURE, "cpu", -35),)
+
+
+async def test_check_shows_readings_briefly() -> None:
+    from agent.cli import _lines
+
+    async with playing(load("ups-apc")) as played:
+        seen = await Poller(device(played.port, role=Role.UPS)).poll()
+    [line] = _lines((), (seen,), "en")
+    assert (
+        " good veth0=up ups_battery_status=3 ups_battery_seconds=754s ups_minutes_left=6min" in line
+    )
+    assert " ups_charge=23% " in line
+    assert " temperature[cpu]=-3.5C" in _lines((), (replace(seen, readings=FROST),), "id")[0]
+    assert line.endswith(" ups_on_battery=1")
