@@ -60,7 +60,12 @@ peers() {
     want ip iproute2
     want nft nftables
     want ping iputils-ping
-    want chromium chromium
+    # Debian's package; Ubuntu has the browser as a snap behind another name.
+    if apt-cache show chromium >/dev/null 2>&1 || ! apt-cache show chromium-browser >/dev/null 2>&1; then
+        want chromium chromium
+    else
+        want chromium chromium-browser
+    fi
     # shellcheck disable=SC2086
     need_packages $(printf '%s\n' $missing | sort -u)
 }

@@ -5,9 +5,9 @@
 set -eu
 
 here=$(dirname "$0")
-modules=${TABUAH_IETF_MIBS:-$here/../../../shared/data/mibs}
-if [ -z "${TABUAH_IETF_MIBS:-}" ] && ! [ -d "$modules" ]; then
-    echo "skipped: no IETF modules"
+modules=${TABUAH_IETF_MIBS:-}
+if [ -z "$modules" ]; then
+    echo "skipped: no IETF modules (name their directory in TABUAH_IETF_MIBS)"
     exit 0
 fi
 if ! command -v smilint >/dev/null; then
