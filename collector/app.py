@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from alerts.message import Message
     from alerts.pipeline import Pipeline
-    from collector.clones import Sighting
     from collector.committer import Committer
     from collector.delivery import Address
     from collector.identity import EngineClock, Identity
@@ -173,24 +172,25 @@ class Collector:
             if is_live:
                 live.append(opened(row))
             if not brought.history:
-                measured = now - (now_ms - placed.time_ms) / 1000
-                clone = self._clones.judge(site, packed.epoch, measured, now, live=is_live)
-                if clone is not None:
-                    self._note_clone(site, clone, now_ms)
+                self._look_for_clone(row, now)
         ids = tuple(ReportId(site, packed.epoch, packed.seq) for packed in brought.reports)
         return Delivery(inform, source, ids, tuple(rows), tuple(live))
 
-    def _note_clone(self, site: str, clone: Sighting, now_ms: int) -> None:
+    def _look_for_clone(self, row: Row, now: float) -> None:
+        measured = now - (row.received_ms - row.time_ms) / 1000
+        clone = self._clones.judge(row.site, row.epoch, measured, now, live=not row.late)
+        if clone is None:
+            return
         if clone.warn:
             log.warning(
                 "%s: two agents report with one configuration (epochs %016x and %016x); stop one, "
                 "or make a new key for the right one: tabuah enrol %s --rotate",
-                *(site, clone.other, clone.epoch, site),
+                *(row.site, clone.other, clone.epoch, row.site),
             )
-        view = self._health.views.get(site)
+        view = self._health.views.get(row.site)
         if view is not None:
             view.clone_reports += 1
-            view.cloned_ms = now_ms
+            view.cloned_ms = row.received_ms
 
     def _note_commit(
         self, deliveries: list[Delivery], seconds: float, error: TabuahError | None

@@ -5,7 +5,8 @@ next begins, and a report that was measured after another epoch of its office ha
 a second agent: a copied disk, or a spare machine that was left on.
 
 It is the time of measuring that proves it (`collector.placing`), not the order of arrival: a
-datagram that was delayed or replayed tells of a time before. Spooled reports are not asked.
+datagram that was delayed or replayed tells of a time before. (Unless nothing of its boot came
+sooner: then it is placed when it came.) Spooled reports are not asked.
 """
 
 from __future__ import annotations

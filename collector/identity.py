@@ -87,9 +87,10 @@ def new_engine_id() -> bytes:
 def boot(data: Path, wall: float, monotonic: float) -> EngineClock:
     """Return the engine's clock of this start, whose boots are kept before they are first used.
 
-    The boots are the minutes since 2020, or one more than the last: so a restored old backup does
+    The boots are the seconds since 2020, or one more than the last: so a restored old backup does
     not take them back, which would make every office refuse us (RFC 3414 section 3.2 7b), and
-    neither does a host whose clock begins at 1970.
+    neither does a host whose clock begins at 1970. Of seconds, because a start takes one: however
+    often a collector was started, its boots have not run ahead of the clock. They last until 2088.
 
     Args:
         data: the data folder.
@@ -101,7 +102,7 @@ def boot(data: Path, wall: float, monotonic: float) -> EngineClock:
     """
     path = data / BOOTS_FILE_NAME
     with locked(data):
-        boots = max(_last_boots(path) + 1, int((wall - _BOOTS_BEGIN) // 60))
+        boots = max(_last_boots(path) + 1, int(wall - _BOOTS_BEGIN))
         if boots >= MAX_INT:
             raise TabuahError(
                 f"{path}: engine boots have reached their end (RFC 3414); was the clock wrong? "
@@ -119,7 +120,7 @@ def _last_boots(path: Path) -> int:
     except (OSError, UnicodeDecodeError) as error:
         raise TabuahError(f"{path}: cannot be read: {error}; check its owner and mode") from error
     if not text.isdecimal():
-        log.warning("%s holds no number; the minutes since 2020 stand in for it", path)
+        log.warning("%s holds no number; the seconds since 2020 stand in for it", path)
         return 0
     return int(text)
 

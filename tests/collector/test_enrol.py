@@ -263,3 +263,41 @@ def test_a_folder_that_cannot_be_written_is_named(
     (folder / "file").touch()
     assert run(KUBUNG, data="file") == 1
     assert "file: cannot be used as data folder" in capsys.readouterr().err
+
+
+def test_revoking_takes_no_inventory_writes_no_file_and_says_what_it_did(
+    folder: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(KUBUNG) == 0
+    office = folder / f"agent-{KUBUNG}.toml"
+    before = office.read_bytes()
+    capsys.readouterr()
+    assert main(["enrol", KUBUNG, "--revoke", "--data", "data"]) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert f"{KUBUNG}: revoked, all keys up to {KUBUNG}#1" in said.err
+    assert office.read_bytes() == before
+    assert main(["enrol", "nagari-1", "--revoke", "--data", "data"]) == 3
+    assert "not enrolled there: nagari-1" in capsys.readouterr().err
+    assert run(KUBUNG) == 0
+    assert f'user = "{KUBUNG}#2"' in office.read_text()
+
+
+@pytest.mark.parametrize(
+    "more", [["--rotate"], ["--all"], ["--force"], ["--collector", "10.0.0.1:10162"]]
+)
+def test_revoking_beside_enrolling_is_refused(folder: Path, more: list[str]) -> None:
+    assert folder.is_dir()
+    assert main(["enrol", KUBUNG, "--revoke", "--data", ".", *more]) == 2
+    assert main(["enrol", "--revoke", "--data", "."]) == 2
+    assert main(["enrol", KUBUNG, "--revoke", "--data", "nowhere"]) == 2
+
+
+def test_enrolling_still_asks_for_an_inventory_and_a_collector(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert folder.is_dir()
+    assert main(["enrol", KUBUNG, "--data", "data", "--collector", "10.0.0.1:10162"]) == 2
+    assert "Missing option '--inventory'" in capsys.readouterr().err
+    assert main(["enrol", KUBUNG, "--data", "data", "--inventory", "inventory"]) == 2
+    assert "Missing option '--collector'" in capsys.readouterr().err

@@ -18,13 +18,13 @@ from collector import enrolled
 from collector.enrolled import Enrolment
 from collector.identity import BOOTS_FILE_NAME, FILE_NAME, Identity, boot
 from collector.keys import KeyRing, hkdf, parse_user, site_key, user_name
-from tabuah.errors import TabuahError
+from tabuah.errors import NothingMatchedError, TabuahError
 from tabuah.oids import ENTERPRISE
 from tabuah.snmp.usm import MAX_INT, Auth, UsmUser
 
 KUBUNG = "13.02.10"
 NOON_2026 = datetime(2026, 12, 31, 12, tzinfo=UTC).timestamp()
-MINUTES_2026 = 3_681_360
+SECONDS_2026 = 3_681_360 * 60
 """From 2020-01-01T00:00Z to NOON_2026."""
 
 
@@ -219,13 +219,13 @@ def test_a_damaged_identity_says_so(data: Path, content: object) -> None:
 @pytest.mark.usefixtures("identity")
 def test_boots_grow_with_each_start_and_are_kept_before_use(data: Path) -> None:
     first = boot(data, NOON_2026, 50.0)
-    assert first.boots == MINUTES_2026
-    assert (data / BOOTS_FILE_NAME).read_text() == f"{MINUTES_2026}\n"
+    assert first.boots == SECONDS_2026
+    assert (data / BOOTS_FILE_NAME).read_text() == f"{SECONDS_2026}\n"
     assert [boot(data, NOON_2026 + n, 0.0).boots for n in range(3)] == [
-        MINUTES_2026 + 1, MINUTES_2026 + 2, MINUTES_2026 + 3,
+        SECONDS_2026 + 1, SECONDS_2026 + 2, SECONDS_2026 + 3,
     ]  # fmt: skip
-    assert first.at(50.9) == (MINUTES_2026, 0)
-    assert first.at(3650.0) == (MINUTES_2026, 3600)
+    assert first.at(50.9) == (SECONDS_2026, 0)
+    assert first.at(3650.0) == (SECONDS_2026, 3600)
 
 
 @pytest.mark.usefixtures("identity")
@@ -239,6 +239,17 @@ def test_boots_do_not_go_back_with_a_restored_backup(data: Path) -> None:
 
 
 @pytest.mark.usefixtures("identity")
+def test_boots_do_not_run_ahead_of_the_clock_however_often_a_collector_is_started(
+    data: Path,
+) -> None:
+    boot(data, NOON_2026, 0.0)
+    backup = (data / BOOTS_FILE_NAME).read_bytes()
+    for start in range(1, 300):
+        before = boot(data, NOON_2026 + start, 0.0).boots
+    (data / BOOTS_FILE_NAME).write_bytes(backup)
+    assert boot(data, NOON_2026 + 300, 0.0).boots > before
+
+
 def test_boots_do_not_go_back_with_a_clock_that_begins_at_1970(data: Path) -> None:
     before = boot(data, NOON_2026, 0.0).boots
     assert boot(data, 5.0, 0.0).boots == before + 1
@@ -381,6 +392,59 @@ def test_what_was_heard_outlives_a_restart_and_another_enrolment(
     again = KeyRing(data, identity, clock)
     assert again.lookup(f"{KUBUNG}#1") is None
     assert again.lookup(f"{KUBUNG}#2") is not None
+
+
+def test_a_revoked_key_stops_working_within_a_second_and_a_new_one_works(
+    data: Path, identity: Identity, clock: Clock
+) -> None:
+    enrolled.enrol(data, [KUBUNG, "x"])
+    ring = KeyRing(data, identity, clock)
+    assert ring.lookup(f"{KUBUNG}#1") is not None
+    ring.heard(f"{KUBUNG}#1")
+    assert enrolled.revoke(data, [KUBUNG]) == {KUBUNG: 1}
+    clock.now += 1.0
+    ring.refresh()
+    assert ring.lookup(f"{KUBUNG}#1") is None
+    assert ring.lookup("x#1") is not None
+    ring.heard(f"{KUBUNG}#1")  # a report that was still on its way
+    ring.save()
+    assert enrolled.enrol(data, [KUBUNG]) == {KUBUNG: 2}
+    assert enrolled.enrol(data, [KUBUNG]) == {KUBUNG: 2}, "the same file again"
+    clock.now += 1.0
+    ring.refresh()
+    assert ring.lookup(f"{KUBUNG}#2") is not None
+    assert ring.lookup(f"{KUBUNG}#1") is None
+    assert KeyRing(data, identity, clock).lookup(f"{KUBUNG}#1") is None
+
+
+@pytest.mark.usefixtures("identity")
+def test_revoking_voids_all_generations_also_one_that_was_never_heard(data: Path) -> None:
+    enrolled.enrol(data, [KUBUNG])
+    enrolled.enrol(data, [KUBUNG], rotate=True)
+    assert enrolled.revoke(data, [KUBUNG]) == {KUBUNG: 2}
+    entry = enrolled.read(data)[KUBUNG]
+    assert not any(entry.accepts(generation) for generation in (1, 2))
+    assert enrolled.enrol(data, [KUBUNG], rotate=True) == {KUBUNG: 4}
+
+
+@pytest.mark.usefixtures("identity")
+def test_revoking_an_office_that_is_not_enrolled_changes_nothing(data: Path) -> None:
+    enrolled.enrol(data, [KUBUNG])
+    with pytest.raises(NothingMatchedError, match="not enrolled there: y, z; nothing was revoked"):
+        enrolled.revoke(data, [KUBUNG, "y", "z"])
+    assert enrolled.read(data) == {KUBUNG: Enrolment(1)}
+
+
+def test_looking_whether_keys_were_revoked_costs_one_look_at_the_disk_a_second(
+    data: Path, identity: Identity, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring = KeyRing(data, identity, clock)
+    looks: list[None] = []
+    monkeypatch.setattr(ring, "_file_stamp", lambda: looks.append(None))
+    for tick in range(10):
+        clock.now = 2000.0 + tick / 2
+        ring.refresh()
+    assert len(looks) == 5
 
 
 def test_saving_nothing_writes_nothing(data: Path, identity: Identity, clock: Clock) -> None:

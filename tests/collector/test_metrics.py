@@ -7,6 +7,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -391,6 +392,8 @@ def test_what_devices_say_is_shown_in_base_units() -> None:
 def test_every_kind_of_reading_has_a_family_of_its_own() -> None:
     assert SHOWN.keys() == {*ReadingKind}
     assert len({each.family.name for each in SHOWN.values()}) == len(SHOWN)
+    told = (Path(__file__).parents[2] / "docs" / "devices.md").read_text(encoding="utf-8")
+    assert all(f"`{family.name}`" in told for family in READING_FAMILIES)
 
 
 def test_a_reading_that_is_said_twice_is_shown_once() -> None:

@@ -166,6 +166,20 @@ async def test_a_collector_in_trouble_does_not_claim_that_all_is_well() -> None:
     assert "Laporan tidak dapat disimpan." in shown.text
 
 
+async def test_two_agents_of_one_office_are_marked_and_explained_until_ten_minutes_after() -> None:
+    views = all_up()
+    views[7].cloned_ms = NOW_MS - 599_000
+    shown = await page(FakeCentre(live=views))
+    assert "Kantor Camat Kubung 13.02.10 dua agen" in shown.text
+    assert "buat kunci baru dengan `tabuah enrol KODE --rotate`" in shown.text
+    assert "Semua 14 kantor terhubung" in shown.text, "nobody is cut off by it"
+    english = await page(FakeCentre(live=views), "?lang=en")
+    assert "Kantor Camat Kubung 13.02.10 two agents" in english.text
+    assert "Stop one of them." in english.text
+    views[7].cloned_ms = NOW_MS - 600_001
+    assert "dua agen" not in (await page(FakeCentre(live=views))).text
+
+
 async def test_an_empty_inventory_is_said() -> None:
     shown = await page(FakeCentre(Inventory("Kosong")))
     assert "Belum ada kantor dalam inventaris" in shown.text

@@ -68,6 +68,20 @@ async def test_every_site_of_the_inventory_is_listed_with_its_state() -> None:
     assert (never["state"], never["since"], never["last_report"]) == ("unknown", None, None)
 
 
+async def test_a_cloned_site_says_when_the_second_agent_last_showed() -> None:
+    cloned = view(KUBUNG)
+    cloned.cloned_ms = NOW_MS - 600_000
+    centre = FakeCentre(live=[cloned])
+
+    async def said() -> object:
+        sites = (await get(centre, "/api/v1/sites")).json()
+        return {site["code"]: site["cloned"] for site in sites}[KUBUNG]
+
+    assert await said() == "2026-11-23T17:55:12.345Z"
+    cloned.cloned_ms -= 1
+    assert await said() is None
+
+
 async def test_a_report_comes_back_whole_with_units_in_its_keys() -> None:
     centre = FakeCentre(stored=history(NOW_MS))
     (found,) = (await get(centre, REPORTS)).json()

@@ -1,0 +1,69 @@
+"""The line of `collector.app`: what is heard is judged, what is stored is answered."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from collector.live import State
+from collector.store import Row
+from tests.support.centre import Centre, centre, until
+
+
+@pytest.fixture
+async def lone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Centre]:
+    async with centre(tmp_path, monkeypatch) as made:
+        yield made
+
+
+class SlowDisk:
+    """Appends once it is told to go on."""
+
+    def __init__(self, lone: Centre) -> None:
+        self.go = threading.Event()
+        self._append = lone.store.append
+        lone.append = self.append
+
+    def append(self, rows: Sequence[Row]) -> None:
+        self.go.wait(10)
+        self._append(rows)
+
+
+async def test_an_office_is_answered_once_its_report_is_on_disk(lone: Centre) -> None:
+    office = lone.office()
+    office.reports(1)
+    assert lone.state() is State.UP
+    assert office.acknowledged == set()
+    await until(lambda: bool(lone.socket.sent))
+    office.listen()
+    assert office.acknowledged == {1}
+    assert [row.seq for row in lone.store.reports(office.site, 0, 2**62)] == [1]
+
+
+async def test_a_disk_that_stands_still_makes_nobody_silent_and_is_said(lone: Centre) -> None:
+    disk, office = SlowDisk(lone), lone.office()
+    for seq in range(1, 7):
+        office.reports(seq)
+        lone.wait(10)
+    assert lone.state() is State.UP
+    assert lone.said == []
+    ready = lone.collector.readiness()
+    assert not ready.storing
+    assert "the disk" in ready.detail
+    disk.go.set()
+    await until(lambda: len(lone.store.reports(office.site, 0, 2**62)) == 6)
+    await until(lambda: lone.collector.readiness().storing)
+    office.listen()
+    assert office.acknowledged == set(range(1, 7))
+
+
+async def test_a_commit_of_two_seconds_is_no_trouble_yet(lone: Centre) -> None:
+    disk = SlowDisk(lone)
+    lone.office().reports(1)
+    await until(lambda: lone.collector.committer.busy_since is not None)
+    lone.wait(2)
+    assert lone.collector.readiness().storing
+    disk.go.set()
