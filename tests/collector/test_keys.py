@@ -244,12 +244,14 @@ def test_boots_do_not_run_ahead_of_the_clock_however_often_a_collector_is_starte
 ) -> None:
     boot(data, NOON_2026, 0.0)
     backup = (data / BOOTS_FILE_NAME).read_bytes()
+    before = 0
     for start in range(1, 300):
         before = boot(data, NOON_2026 + start, 0.0).boots
     (data / BOOTS_FILE_NAME).write_bytes(backup)
     assert boot(data, NOON_2026 + 300, 0.0).boots > before
 
 
+@pytest.mark.usefixtures("identity")
 def test_boots_do_not_go_back_with_a_clock_that_begins_at_1970(data: Path) -> None:
     before = boot(data, NOON_2026, 0.0).boots
     assert boot(data, 5.0, 0.0).boots == before + 1
