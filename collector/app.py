@@ -1,11 +1,14 @@
 """The line through the collector, in one place.
 
-    datagram -> receiver -> intake -> store -> health -> incidents -> alerts -> channels
-                   ^                    |
+    datagram -> receiver -> intake -> health -> incidents -> alerts -> channels
+                   ^           |
+                   |           +----> store
+                   |                    |
                    +---- the answer ----+  after the commit
 
-`handle` takes a datagram as far as the store's queue; `committed` takes it from there, once
-it is on disk. `tick` brings what no datagram brings: silence. Sockets, threads and files are
+`handle` takes a datagram as far as the store's queue, and judges what it says of now: whoever
+is heard is not silent, however long the disk takes. `committed` answers it, once it is on disk.
+`tick` brings what no datagram brings: silence. Sockets, threads and files are
 in the modules that these call; who is heard, what is new, what is silent and what is said are
 decided by pure ones.
 """
@@ -51,6 +54,9 @@ log = logging.getLogger(__name__)
 
 RESTORE_MS: Final = 8 * 86_400_000
 """How far back duplicates are known after a start: an agent's spool holds seven days."""
+
+STALL_S: Final = 5.0
+"""A commit that takes longer is no storing; a bad SD card takes one second."""
 
 OUTCOMES: Final = {
     Reason.MALFORMED: "malformed",
@@ -113,20 +119,21 @@ class Collector:
         else:
             self._keys.heard(inform.user.name)
             delivery = self._judge(inform, source, now_ms, now)
-            if delivery is not None and not self.committer.submit(delivery):
+            if delivery is None:
+                return
+            if not self.committer.submit(delivery):
                 self._forget(delivery)
+            for received in delivery.live:
+                self._hear(received, now)
 
     def committed(
         self, deliveries: list[Delivery], seconds: float, error: TabuahError | None
     ) -> None:
-        """Answer what is on disk; judge what is heard, even if it could not be written."""
+        """Answer what is on disk."""
         self._note_commit(deliveries, seconds, error)
-        now = time.monotonic()
         for delivery in deliveries:
             if all(self._intake.is_stored(*report_id) for report_id in delivery.ids):
                 self._answer(delivery.inform, delivery.source, echo=False)
-            for received in delivery.live:
-                self._hear(received, now)
 
     def tick(self) -> None:
         """Find who has fallen silent or lost its keys; to be called at least each second."""
@@ -273,9 +280,12 @@ class Collector:
 
     def readiness(self) -> Readiness:
         """Return whether reports are being taken and kept."""
-        hearing = self.socket.hearing
-        detail = self._store_error or ("" if hearing else "the report socket is closed")
-        return Readiness(storing=not self._store_error, hearing=hearing, detail=detail)
+        hearing, trouble = self.socket.hearing, self._store_error
+        began = self.committer.busy_since
+        if not trouble and began is not None and time.monotonic() - began > STALL_S:
+            trouble = f"the disk has been writing for more than {STALL_S:g} s"
+        detail = trouble or ("" if hearing else "the report socket is closed")
+        return Readiness(storing=not trouble, hearing=hearing, detail=detail)
 
     def reports(
         self, site: str, from_ms: int | None, to_ms: int | None, limit: int | None

@@ -46,6 +46,8 @@ class Committer:
         """
         self._append = append
         self._done = done
+        self.busy_since: float | None = None
+        """When the commit that is running began, monotonic seconds; None when none is."""
         self._waiting: list[Delivery] = []
         self._rows = 0
         self._filled = asyncio.Event()
@@ -82,11 +84,12 @@ class Committer:
         self._filled.clear()
         self._full_group.clear()
         rows = [row for delivery in group for row in delivery.rows]
-        began = time.monotonic()
+        self.busy_since = began = time.monotonic()
         error = None
         if rows:
             try:
                 await asyncio.get_running_loop().run_in_executor(self._thread, self._append, rows)
             except TabuahError as refused:
                 error = refused
+        self.busy_since = None
         self._done(group, time.monotonic() - began, error)

@@ -45,9 +45,12 @@ async def test_an_office_is_answered_once_its_report_is_on_disk(lone: Centre) ->
 
 async def test_a_disk_that_stands_still_makes_nobody_silent_and_is_said(lone: Centre) -> None:
     disk, office = SlowDisk(lone), lone.office()
-    for seq in range(1, 7):
-        office.reports(seq)
+    office.reports(1)
+    await until(lambda: lone.collector.committer.busy_since is not None)
+    for seq in range(2, 7):
         lone.wait(10)
+        office.reports(seq)
+    lone.wait(10)
     assert lone.state() is State.UP
     assert lone.said == []
     ready = lone.collector.readiness()
