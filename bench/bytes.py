@@ -96,6 +96,7 @@ def _figures(interval_s: int, before: dict[str, Count], after: dict[str, Count])
         "report_payload_bytes": round(up.bytes / max(1, up.packets)) - HEADERS,
         "answer_payload_bytes": round(down.bytes / max(1, down.packets)) - HEADERS,
         "https_checks": after[CONNECTIONS].packets,
+        "https_packets": after["https_up"].packets + after["https_down"].packets,
         "window": {
             name: {"packets": count.packets, "bytes": count.bytes}
             for name, count in sorted(window.items())
