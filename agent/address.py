@@ -9,6 +9,11 @@ _PLAIN = re.compile(r"([^\s:\[\]/]+)(?::(\d{1,5}))?")
 _BARE_V6 = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%\w+)?")
 
 
+def address_text(host: str, port: int) -> str:
+    """Return HOST:PORT, or [IPV6]:PORT, as people write it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def host_port(text: str, default: int | None = None) -> tuple[str, int]:
     """Return the host and the port that `text` names; `default` where it names no port.
 

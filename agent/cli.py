@@ -11,8 +11,11 @@ from pathlib import Path
 
 import click
 
+from agent import advice, host
 from agent import config as configuration
+from agent.address import address_text
 from agent.cycle import Office
+from agent.try_path import Tried, try_path
 from tabuah.errors import TabuahError
 from tabuah.measurement import Measurement, Stage, Status
 from tabuah.reading import Reading, shown, unit
@@ -57,6 +60,8 @@ _WORDS = {
 
 _SIGNS = {"celsius": "C", "volts": "V", "seconds": "s", "minutes": "min"}
 
+_COLLECTOR = {"id": "kolektor", "en": "collector"}
+
 
 @click.group(short_help="The office: watch its line and report.")
 def agent() -> None:
@@ -82,14 +87,15 @@ def run(arguments: tuple[str, ...]) -> None:
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="json: one object with 'probes' and 'devices'.",
+    help="json: one object with 'collectors', 'clock', 'probes' and 'devices'.",
 )
 @click.pass_context
 def check(context: click.Context, config: Path, output: str) -> None:
-    """Run each probe and poll each device once, and print what they saw.
+    """Try the way to each collector, run each probe and poll each device once; print what is seen.
 
-    Exits with 0 when all is well and 1 when something failed. Nothing is reported to the
-    collector.
+    Exits with 0 when all is well and 1 when something failed; a clock that is not set is told and
+    is no failure. Nothing is reported: a collector answers the question and does not keep it, and
+    a key that is new does not replace the old one by it.
 
     \b
     Example:
@@ -97,12 +103,15 @@ def check(context: click.Context, config: Path, output: str) -> None:
     """  # noqa: D301 - \b keeps click from joining the lines
     loaded = configuration.load(config)
     if output == "text":
-        count = len(loaded.probes) + len(loaded.devices)
+        count = len(loaded.collectors) + len(loaded.probes) + len(loaded.devices)
         click.echo(f"{loaded.site}: {count} ...", err=True)
-    measurements, devices = asyncio.run(_look(loaded))
+    tried, measurements, devices = asyncio.run(_look(loaded))
+    clock = _Clock(loaded.language)
     if output == "json":
         seen = {
             "site": loaded.site,
+            "collectors": [_collector(loaded, one) for one in tried],
+            "clock": clock.plain(),
             "probes": [_plain(one) for one in measurements],
             "devices": [_plain(one) for one in devices],
         }
@@ -110,20 +119,79 @@ def check(context: click.Context, config: Path, output: str) -> None:
     else:
         for line in _lines(measurements, devices, loaded.language):
             click.echo(line)
-    good = all(one.good for one in measurements) and all(
-        device.status is Status.RESPONSE_RECEIVED for device in devices
+        for one in tried:
+            click.echo(_told(loaded, one))
+        if clock.sentence:
+            click.echo(clock.sentence)
+    good = (
+        all(one.trouble is None for one in tried)
+        and all(one.good for one in measurements)
+        and all(device.status is Status.RESPONSE_RECEIVED for device in devices)
     )
     context.exit(0 if good else TabuahError.exit_code)
 
 
 async def _look(
     config: configuration.Config,
-) -> tuple[tuple[Measurement, ...], tuple[Device, ...]]:
+) -> tuple[list[Tried], tuple[Measurement, ...], tuple[Device, ...]]:
     office = Office(config)
     patience = max((p.timeout_s + p.count for p in config.probes), default=0.0)
-    await office.look(max(patience, 10.0) + 1.0)
+    *tried, _ = await asyncio.gather(
+        *(try_path(config.site, collector) for collector in config.collectors),
+        office.look(max(patience, 10.0) + 1.0),
+    )
     office.stop()
-    return office.seen(time.monotonic())
+    return [one for one in tried if one is not None], *office.seen(time.monotonic())
+
+
+class _Clock:
+    """What there is to say of this machine's clock."""
+
+    def __init__(self, language: str) -> None:
+        wall_ms = time.time_ns() // 1_000_000
+        self.state = host.clock_state()
+        self.trouble = advice.clock_trouble(wall_ms, self.state)
+        self.sentence = (
+            advice.clock_sentence(language, self.trouble, wall_ms) if self.trouble else ""
+        )
+
+    def plain(self) -> dict[str, object]:
+        """Return it as JSON's types."""
+        return {
+            "state": self.state.name.lower(),
+            "trouble": self.trouble.value if self.trouble else None,
+            "advice": self.sentence or None,
+        }
+
+
+def _sentence(config: configuration.Config, tried: Tried) -> str | None:
+    if tried.trouble is None:
+        return None
+    to = tried.collector
+    return advice.path_sentence(
+        config.language, tried.trouble, site=config.site, host=to.host, port=to.port, user=to.user
+    )
+
+
+def _told(config: configuration.Config, tried: Tried) -> str:
+    """Return the line of one collector: good and its round trip, or what to do."""
+    sentence = _sentence(config, tried)
+    if sentence is not None:
+        return f"{_COLLECTOR[config.language]}: {sentence}"
+    words = _WORDS[config.language][Status.RESPONSE_RECEIVED]
+    address = address_text(tried.collector.host, tried.collector.port)
+    return f"{_COLLECTOR[config.language]}: {address} {words}, {(tried.rtt_s or 0) * 1000:.1f} ms"
+
+
+def _collector(config: configuration.Config, tried: Tried) -> dict[str, object]:
+    return {
+        "address": address_text(tried.collector.host, tried.collector.port),
+        "user": tried.collector.user,
+        "good": tried.trouble is None,
+        "rtt_ms": None if tried.rtt_s is None else round(tried.rtt_s * 1000, 3),
+        "trouble": tried.trouble.value if tried.trouble else None,
+        "advice": _sentence(config, tried),
+    }
 
 
 def _lines(

@@ -164,9 +164,10 @@ def test_a_new_key_works_beside_the_old_one_until_it_is_heard(lone: Centre) -> N
     lone.start_agent(old)
     count = len(lone.said())
     seconds_until(lambda: len(lone.said()) >= count + 2, 10)
-    before = lone.counted("unknown_site")
     stale = lone.tabuah("agent", "check", "--config", str(copy))
-    assert stale.returncode == 0, "check itself does not report"
+    assert stale.returncode == 1
+    assert "its key was revoked or replaced" in stale.stdout
+    before = lone.counted("unknown_site")
     (lone.folder / "office2").mkdir()
     copy.write_text(copy.read_text().replace("/office", "/office2"))
     lone.start_agent(copy)
