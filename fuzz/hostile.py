@@ -52,7 +52,7 @@ def warm_up(count: int) -> int:
 
     Enough to fill a group commit with replays, whatever the wave's size.
     """
-    return max(count // 20, min(count, 500))
+    return max(count // 5, min(count, 500))
 
 
 @dataclass(slots=True)
@@ -253,8 +253,11 @@ class Siege:
         attacker.collect(wave)
         wave.counted = {word: count for word, count in wave.counted.items() if count}
         self.verdict.waves.append(wave)
+        # An agent that fell behind in an overload brings several late reports in one datagram.
+        more = wave.counted.get("late", 0) if most is None else 0
+        taken = wave.sent + wave.good - wave.lost
         self.verdict.demand(
-            total == wave.sent + wave.good - wave.lost,
+            taken <= total <= taken + more,
             f"{wave.name}: counted {total} of {wave.sent} hostile and {wave.good} good datagrams, "
             f"{wave.lost} of them lost",
         )

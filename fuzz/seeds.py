@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import sys
+from pathlib import Path
 
 from fuzz import targets
 from fuzz.targets import ENGINE_ID, ENGINE_TIME, MSG_ID, NAME, REQUEST_ID, SITE, WRONG_KU
@@ -240,3 +242,16 @@ def _length(number: int) -> bytes:
     out = bytearray()
     varint.put(out, number)
     return bytes(out)
+
+
+def main() -> int:
+    """Write the seeds of a target into a folder: `python -m fuzz.seeds FOLDER TARGET`."""
+    folder, target = Path(sys.argv[1]), sys.argv[2]
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, octets in enumerate(seeds()[target]):
+        (folder / f"seed-{number:03}").write_bytes(octets)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
