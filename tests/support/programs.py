@@ -42,6 +42,12 @@ def seconds_until(true: Callable[[], bool], most: float) -> float:
         time.sleep(0.1)
 
 
+TABUAH = ("-m", "tabuah")
+_RAISED = "from tabuah import block; block.VERSION += 1; from tabuah.main import main; "
+NEWER = ("-c", _RAISED + "raise SystemExit(main())")
+"""The interpreter's words for tabuah as it is, and for one whose blocks are of the next version."""
+
+
 class Centre:
     """An inventory of one office, its collector, and the agents that the tests start."""
 
@@ -93,12 +99,20 @@ sites:
         out.write_text(told)
         return out
 
-    def start_collector(self) -> None:
+    def copy(self, config: Path, name: str) -> Path:
+        """Return a copy of an office's configuration, with a data folder of its own."""
+        made = self.folder / f"{name}.toml"
+        made.write_text(config.read_text().replace("/office", f"/{name}"))
+        made.chmod(0o600)
+        return made
+
+    def start_collector(self, tabuah: tuple[str, ...] = TABUAH) -> None:
         """Start it, and wait until it is ready."""
         self.collector = self.start(
             *("collector", "run", "--inventory", str(self.inventory), "--data", str(self.data)),
             *("--listen", f"127.0.0.1:{self.reports}", "--reflect", f"127.0.0.1:{self.reflector}"),
             *("--http", f"127.0.0.1:{self.http}"),
+            tabuah=tabuah,
         )
         seconds_until(lambda: self.get("readyz").status_code == 200, 20)
 
@@ -115,11 +129,21 @@ sites:
         *words: str,
         environment: Mapping[str, str] | None = None,
         python: tuple[str, ...] = (),
+        tabuah: tuple[str, ...] = TABUAH,
+        within: tuple[str, ...] = (),
     ) -> subprocess.Popen[bytes]:
-        """Start a program; it ends with the test, its words are in `log`."""
+        """Start a program; it ends with the test, its words are in `log`.
+
+        Args:
+            words: what comes after `tabuah` on the command line.
+            environment: added to ours.
+            python: options of the interpreter.
+            tabuah: what the interpreter is to run.
+            within: a program with its arguments that starts it.
+        """
         with (self.folder / f"{words[0]}.log").open("ab") as log:
             program = subprocess.Popen(
-                [sys.executable, *python, "-m", "tabuah", *words],
+                [*within, sys.executable, *python, *tabuah, *words],
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **(environment or {})},
@@ -145,6 +169,20 @@ sites:
         (office,) = self.get("api/v1/sites").json()
         state: str = office["state"]
         return state
+
+    def cloned(self) -> str | None:
+        """Return when a second agent of the office last showed; None if none does."""
+        (office,) = self.get("api/v1/sites").json()
+        cloned: str | None = office["cloned"]
+        return cloned
+
+    def metric(self, name: str) -> float:
+        """Return the value of the office's only sample of that name."""
+        found = re.findall(
+            rf"^{name}{{site=\"{SITE}\"}} (\S+)$", self.get("metrics").text, re.MULTILINE
+        )
+        (value,) = found
+        return float(value)
 
     def counted(self, outcome: str) -> int:
         """Return a value of tabuah_reports_total."""
