@@ -121,7 +121,11 @@ class Collector:
             delivery = self._judge(inform, source, now_ms, now)
             if delivery is None:
                 return
-            if not self.committer.submit(delivery):
+            if not delivery.rows:
+                # Known: nothing to write. What is not on disk yet is answered when it is, to
+                # the first that brought it. A flood of replays takes no room in the queue.
+                self._acknowledge(delivery)
+            elif not self.committer.submit(delivery):
                 self._forget(delivery)
             for received in delivery.live:
                 self._hear(received, now)
@@ -132,8 +136,7 @@ class Collector:
         """Answer what is on disk."""
         self._note_commit(deliveries, seconds, error)
         for delivery in deliveries:
-            if all(self._intake.is_stored(*report_id) for report_id in delivery.ids):
-                self._answer(delivery.inform, delivery.source, echo=False)
+            self._acknowledge(delivery)
 
     def tick(self) -> None:
         """Find who has fallen silent or lost its keys; to be called at least each second."""
@@ -222,6 +225,10 @@ class Collector:
         for row in delivery.rows:
             self._intake.unstored(row.site, row.epoch, row.seq)
             self.own.count("unstored")
+
+    def _acknowledge(self, delivery: Delivery) -> None:
+        if all(self._intake.is_stored(*report_id) for report_id in delivery.ids):
+            self._answer(delivery.inform, delivery.source, echo=False)
 
     def _answer(self, inform: Inform, source: Address, *, echo: bool) -> None:
         engine_time = self._clock.at(time.monotonic())

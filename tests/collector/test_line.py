@@ -70,3 +70,22 @@ async def test_a_commit_of_two_seconds_is_no_trouble_yet(lone: Centre) -> None:
     lone.wait(2)
     assert lone.collector.readiness().storing
     disk.go.set()
+
+
+async def test_replays_take_no_room_in_the_queue_and_are_answered_only_once_stored(
+    lone: Centre,
+) -> None:
+    """Who recorded an inform may send it for 150 s: a flood of it must not fill the memory."""
+    disk, office = SlowDisk(lone), lone.office()
+    office.reports(1)
+    await until(lambda: lone.collector.committer.busy_since is not None)
+    for _ in range(500):
+        office.reports(1)
+    assert lone.socket.sent == []
+    assert len(lone.collector.committer._waiting) == 0
+    disk.go.set()
+    await until(lambda: bool(lone.socket.sent))
+    assert len(lone.socket.sent) == 1
+    lone.socket.sent.clear()
+    office.reports(1)
+    assert 1 in office.acknowledged, "at once: it is on disk"
