@@ -20,6 +20,7 @@ The edge (`agent.sender`) asks `next(now)` until it is told to wait:
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -56,6 +57,7 @@ class Flight:
     last_sent: float = 0.0
     tries: int = 0
     kept: bool = False
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +165,20 @@ class Courier:
         self._load_after = now + LOAD_AGAIN_AFTER
 
     def refused(self, request_id: int) -> None:
-        """Note that a flight was answered, but not taken: it goes out again as a new request."""
+        """Note that a flight was answered, but not taken: it goes out again as a new request.
+
+        The first time at once: the line is well. After that at the pace of retries, lest two ends
+        that do not agree keep it busy.
+        """
         for flight in (self._live, self._batch):
             if flight is not None and flight.request_id == request_id:
                 flight.request_id = 0
+                if not flight.refused:
+                    flight.refused = True
+                    flight.last_sent = -math.inf
 
-    def answered(self, request_id: int, round_trip_s: float) -> None:
-        """Note an acknowledgement; one of an overtaken or unknown request is ignored.
+    def answered(self, request_id: int, round_trip_s: float) -> Flight | None:
+        """Note an acknowledgement; return the flight, None if it is overtaken or unknown.
 
         Args:
             request_id: of the flight.
@@ -179,7 +188,7 @@ class Courier:
             if flight is not None and flight.tries and flight.request_id == request_id:
                 break
         else:
-            return
+            return None
         self._measure(round_trip_s)
         if flight is self._live:
             self._live = None
@@ -193,6 +202,7 @@ class Courier:
         if self._missed:
             self._missed = False
             self._steps.append(Cycle())
+        return flight
 
     def flush(self) -> None:
         """Keep the live report, if unanswered: the agent stops."""

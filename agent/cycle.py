@@ -59,7 +59,8 @@ class Watch:
         """Return what the last finished run said, with its age; None before the first."""
         if self._last is None:
             return None
-        return replace(self._last, age_ms=round((now - self._finished) * 1000))
+        # To a tenth of a second: who is told the same age each cycle need not be told it again.
+        return replace(self._last, age_ms=round((now - self._finished) * 10) * 100)
 
     async def settle(self, timeout: float) -> None:
         """Wait for the run under way, at most so long."""

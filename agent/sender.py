@@ -11,7 +11,7 @@ import contextlib
 import logging
 import secrets
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from agent import courier as steps
 from agent.roster import Roster, patience_s
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+MOST_REQUEST_ID: Final = 0x7FFFFFFF
 
 
 class Sender:
@@ -69,7 +71,7 @@ class Sender:
         self._finished = False
         self._wake = asyncio.Event()
         self._answered = asyncio.Event()
-        self._request_id = secrets.randbelow(1 << 30)
+        self._request_id = secrets.randbelow(1 << 14)  # small: it travels both ways
         self.unsaved = 0
         """Reports that the spool refused: lost, unless they are heard before the agent stops."""
 
@@ -136,17 +138,17 @@ class Sender:
 
     def _transmit(self, flight: Flight, now: float) -> None:
         if flight.request_id == 0:
-            self._request_id = self._request_id % 0x7FFFFFFE + 1
+            self._request_id = self._request_id % MOST_REQUEST_ID + 1
             flight.request_id = self._request_id
-        pdu = self._inform(flight)
         if not flight.history:
             if self._roster.turn(now):
                 log.info("no answer: trying %s", self._wires[self._roster.active].name)
             if flight.tries == 0:
                 for way in self._roster.scouts():
-                    self._wires[way].transmit(pdu, now)
+                    self._wires[way].transmit(self._inform(flight, None), now)
             self._roster.sent(now)
-        self._wires[self._roster.active].transmit(pdu, now)
+        wire = self._wires[self._roster.active]
+        wire.transmit(self._inform(flight, None if flight.history else wire.base), now)
         self._courier.sent(flight, now)
 
     def _hear(self, wire: Wire, answer: Answered, round_trip_s: float) -> None:
@@ -158,14 +160,18 @@ class Sender:
                 other.forget(pdu.request_id)
         self._wake.set()
         if pdu.error_status != 0:
-            log.warning("%s: refuses a report with error-status %d", wire.name, pdu.error_status)
+            # It does not hold the report that this one rests on: after a restart, most likely.
+            log.debug("%s: refuses a report with error-status %d", wire.name, pdu.error_status)
+            wire.base = None
             self._courier.refused(pdu.request_id)
             return
-        self._courier.answered(pdu.request_id, round_trip_s)
+        flight = self._courier.answered(pdu.request_id, round_trip_s)
+        if flight is not None and not flight.history:
+            wire.base = flight.reports[0]
         if not self._courier.live_pending:
             self._answered.set()
 
-    def _inform(self, flight: Flight) -> Pdu:
+    def _inform(self, flight: Flight, base: Packed | None) -> Pdu:
         first = flight.reports[0]
         try:
             measurements = block.read(self._site, first).measurements
@@ -177,6 +183,7 @@ class Sender:
             notification.key_facts(measurements),
             flight.reports,
             history=flight.history,
+            base=base,
         )
         return Pdu(PduType.INFORM, flight.request_id, varbinds=binds)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from agent.config import Circuit, Collector
+    from tabuah.block import Packed
     from tabuah.snmp.pdu import Pdu
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,12 @@ class Wire:
         self._circuits = circuits
         self._answered = answered
         self._client = UsmClient(
-            collector.user, Auth.SHA256_192, collector.ku, collector.ku, collector.engine_id
+            collector.user,
+            Auth.SHA256_192,
+            collector.ku,
+            collector.ku,
+            collector.engine_id,
+            short_ids=True,
         )
         self._known: set[int] = set()
         """Request ids that the client holds."""
@@ -77,6 +83,8 @@ class Wire:
         """When the present socket was first used without an answer since."""
         self._warned: dict[str, float] = {}
         """When each reason was last logged."""
+        self.base: Packed | None = None
+        """The last live report that this collector acknowledged: it holds it."""
         self.path = circuit.id if circuit is not None else circuit_of("", circuits)
         """The circuit that it leaves by; '' = not known."""
 

@@ -19,6 +19,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
+from collector.bases import Bases
 from collector.clones import Clones
 from collector.delivery import Delivery
 from collector.health import Change, Health
@@ -33,6 +34,7 @@ from collector.store import Row
 from collector.traffic import Rates, rates
 from collector.view import Readiness
 from tabuah import notification
+from tabuah.block import UnknownBaseError
 from tabuah.errors import DecodeError, TabuahError
 from tabuah.report import Report, ReportId
 from tabuah.snmp.receiver import Inform, Reason, Receiver, Refused
@@ -57,6 +59,9 @@ RESTORE_MS: Final = 8 * 86_400_000
 
 STALL_S: Final = 5.0
 """A commit that takes longer is no storing; a bad SD card takes one second."""
+
+RESOURCE_UNAVAILABLE: Final = 13
+"""Error-status of RFC 3416."""
 
 OUTCOMES: Final = {
     Reason.MALFORMED: "malformed",
@@ -94,6 +99,7 @@ class Collector:
         self._say = say
         self._receiver = Receiver(identity.engine_id, keys.lookup)
         self._intake = Intake()
+        self._bases = Bases()
         self._anchors = Anchors()
         self._clones = Clones()
         self._health = Health(_codes(inventory), time.monotonic(), self.now_ms())
@@ -155,7 +161,10 @@ class Collector:
     def _judge(self, inform: Inform, source: Address, now_ms: int, now: float) -> Delivery | None:
         site = site_of(inform.user.name)
         try:
-            brought = notification.read_block(inform.pdu.varbinds)
+            brought = notification.read_block(inform.pdu.varbinds, self._bases.finder(site))
+        except UnknownBaseError:
+            self._decline(inform, source)
+            return None
         except DecodeError as error:
             log.warning("%s: a report that cannot be read: %s", site, error)
             self.own.count("malformed")
@@ -181,6 +190,7 @@ class Collector:
             rows.append(row)
             if is_live:
                 live.append(opened(row))
+                self._bases.keep(site, packed.octets)
             if not brought.history:
                 self._look_for_clone(row, now)
         ids = tuple(ReportId(site, packed.epoch, packed.seq) for packed in brought.reports)
@@ -233,6 +243,11 @@ class Collector:
     def _answer(self, inform: Inform, source: Address, *, echo: bool) -> None:
         engine_time = self._clock.at(time.monotonic())
         self.socket.send(self._receiver.answer(inform, engine_time, echo=echo), source)
+
+    def _decline(self, inform: Inform, source: Address) -> None:
+        """Ask for the report whole: it rests on one that was heard before this start."""
+        engine_time = self._clock.at(time.monotonic())
+        self.socket.send(self._receiver.refuse(inform, engine_time, RESOURCE_UNAVAILABLE), source)
 
     def _hear(self, received: Received, now: float) -> None:
         site = received.report.id.site

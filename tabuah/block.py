@@ -1,6 +1,7 @@
 """Reports as octets: the compact block that one OCTET STRING of an inform carries.
 
     block   = version u8, flags u8, reports     (reports deflated as a whole if flag DEFLATE)
+            | version u8, flags u8, base u32, reports        (flag BASE: deflated upon another)
     report  = length, head, section ...         (length: varint, of what follows it)
     head    = epoch u64, seq u32, wall_ms u64, uptime_ms u64, boot_id 16 octets,
               interval_ms u32, occasion u8      (big-endian, 49 octets)
@@ -9,6 +10,11 @@
 The version speaks of the sections alone: envelope and head never change, so that a
 collector can name, store and acknowledge a report whose sections it cannot read yet.
 Such a report is a `Packed`; `read` makes a `Report` of it.
+
+Upon another: an office says nearly the same each cycle. Once a report was acknowledged, both
+ends hold it, and the next is deflated with it as the preset dictionary (RFC 1950's FDICT, over
+raw RFC 1951), named by its CRC-32. A collector that does not hold it answers with an error, and
+the report comes again whole.
 
 Raises `DecodeError`, and nothing else, for octets that are not a block.
 """
@@ -27,12 +33,16 @@ from tabuah.sections import Sections
 from tabuah.varint import Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    FindBase = Callable[[bytes], bytes | None]
 
 VERSION = 1
 DEFLATE = 0x01
 HISTORY = 0x02
 """The reports come from the spool: they tell of the past and never of now."""
+BASE = 0x04
+"""Deflated upon another report."""
 
 MAX_INFLATED = 1 << 18
 """No datagram of ours unpacks to more; a bomb stops here."""
@@ -60,6 +70,10 @@ class Packed(NamedTuple):
     def readable(self) -> bool:
         """Whether `read` knows the sections' version: ours, or an older agent's."""
         return 1 <= self.octets[0] <= VERSION
+
+
+class UnknownBaseError(DecodeError):
+    """The block rests on a report that is not held here: it is to be sent whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,26 +133,61 @@ def read(site: str, packed: Packed) -> Report:
     )
 
 
-def encode(reports: Sequence[Packed], *, history: bool = False) -> bytes:
-    """Return a block of reports that were packed in one version; deflated when that is shorter."""
+def encode(
+    reports: Sequence[Packed], *, history: bool = False, base: Packed | None = None
+) -> bytes:
+    """Return a block of reports that were packed in one version; deflated when that is shorter.
+
+    Args:
+        reports: what it says.
+        history: whether they come from the spool.
+        base: a report that the reader is known to hold; None for a block that stands alone.
+    """
     body = bytearray()
     for report in reports:
         varint.put(body, len(report.octets) - 1)
         body += report.octets[1:]
     version = reports[0].octets[0] if reports else VERSION
     flags = HISTORY if history else 0
-    deflated = zlib.compress(body, 9, wbits=-15)
-    if len(deflated) < len(body):
-        return bytes((version, flags | DEFLATE)) + deflated
+    alone = zlib.compress(body, 9, wbits=-15)
+    if base is not None:
+        deflater = zlib.compressobj(9, wbits=-15, zdict=base.octets)
+        upon = deflater.compress(body) + deflater.flush()
+        if len(upon) + 4 < len(alone):
+            return bytes((version, flags | BASE)) + base_name(base.octets) + upon
+    if len(alone) < len(body):
+        return bytes((version, flags | DEFLATE)) + alone
     return bytes((version, flags)) + body
 
 
-def decode(octets: bytes) -> Block:
-    """Return the reports of a block by their heads, whatever their version."""
+def base_name(octets: bytes) -> bytes:
+    """Return the four octets by which a report's octets are named as a base."""
+    return zlib.crc32(octets).to_bytes(4, "big")
+
+
+def decode(octets: bytes, find_base: FindBase = lambda _: None) -> Block:
+    """Return the reports of a block by their heads, whatever their version.
+
+    Args:
+        octets: the block.
+        find_base: gives the octets of the report of that `base_name`, if they are held.
+
+    Raises:
+        UnknownBaseError: it rests on a report that is not held.
+        DecodeError: it is no block.
+    """
     if len(octets) < 2:
         raise DecodeError("a block of under two octets")
     version, flags = octets[0], octets[1]
-    reader = Reader(_inflate(octets[2:]) if flags & DEFLATE else octets[2:])
+    body = octets[2:]
+    if flags & BASE:
+        base = find_base(body[:4])
+        if base is None:
+            raise UnknownBaseError("a block upon a report that is not held here")
+        body = _inflate(body[4:], base)
+    elif flags & DEFLATE:
+        body = _inflate(body)
+    reader = Reader(body)
     prefix = bytes((version,))
     reports = []
     while not reader.done:
@@ -146,10 +195,12 @@ def decode(octets: bytes) -> Block:
     return Block(tuple(reports), bool(flags & HISTORY))
 
 
-def _inflate(body: bytes) -> bytes:
-    inflater = zlib.decompressobj(wbits=-15)
+def _inflate(body: bytes, base: bytes = b"") -> bytes:
+    inflater = zlib.decompressobj(wbits=-15, zdict=base)
+    # What stands in the base already costs next to nothing: a report like it is its size again.
+    most = min(MAX_INFLATED, MAX_RATIO * len(body) + 2 * len(base))
     try:
-        inflated = inflater.decompress(body, min(MAX_INFLATED, MAX_RATIO * len(body)))
+        inflated = inflater.decompress(body, most)
     except zlib.error as error:
         raise DecodeError(f"a block that does not inflate: {error}") from error
     if not inflater.eof:

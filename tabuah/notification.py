@@ -18,7 +18,7 @@ from tabuah.snmp.pdu import Tag, VarBind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tabuah.block import Block, Packed
+    from tabuah.block import Block, FindBase, Packed
     from tabuah.measurement import Measurement
 
 WAN_ROLES = frozenset({Role.FIRST_HOP, Role.CENTRE, Role.PUBLIC})
@@ -69,9 +69,15 @@ def key_facts(measurements: Sequence[Measurement]) -> KeyFacts:
 
 
 def varbinds(
-    site: str, uptime_ms: int, facts: KeyFacts, reports: Sequence[Packed], *, history: bool
+    site: str,
+    uptime_ms: int,
+    facts: KeyFacts,
+    reports: Sequence[Packed],
+    *,
+    history: bool,
+    base: Packed | None = None,
 ) -> tuple[VarBind, ...]:
-    """Return the varbinds of one notification.
+    """Return the varbinds of one notification; `history` and `base` as in `block.encode`.
 
     sysUpTime.0 comes first and snmpTrapOID.0 second, as RFC 3416 4.2.6 asks.
     """
@@ -83,7 +89,7 @@ def varbinds(
         VarBind(oids.STATE, Tag.INTEGER, int(facts.state)),
         VarBind(oids.RTT, Tag.GAUGE32, min(facts.rtt_us, 2**32 - 1)),
         VarBind(oids.LOSS, Tag.GAUGE32, facts.loss_permille),
-        VarBind(oids.BLOCK, Tag.OCTET_STRING, block.encode(reports, history=history)),
+        VarBind(oids.BLOCK, Tag.OCTET_STRING, block.encode(reports, history=history, base=base)),
     )
 
 
@@ -104,13 +110,14 @@ def is_report(binds: Sequence[VarBind]) -> bool:
     )
 
 
-def read_block(binds: Sequence[VarBind]) -> Block:
+def read_block(binds: Sequence[VarBind], find_base: FindBase = lambda _: None) -> Block:
     """Return the block of a report notification.
 
     Raises:
+        UnknownBaseError: it rests on a report that `find_base` does not hold.
         DecodeError: there is none, or it is damaged.
     """
     for bind in reversed(binds):
         if bind.oid == oids.BLOCK and isinstance(bind.value, bytes):
-            return block.decode(bind.value)
+            return block.decode(bind.value, find_base)
     raise DecodeError("a report notification without tabuahBlock")

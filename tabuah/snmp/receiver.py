@@ -160,6 +160,15 @@ class Receiver:
         level, max_size = received.level, received.max_size
         return Inform(user, pdu, received.msg_id, level, max_size, scope, scoped)
 
+    def refuse(self, inform: Inform, engine_time: EngineTime, error_status: int) -> bytes:
+        """Return the Response that says why the inform is not taken (RFC 3416 section 3)."""
+        scope = inform.scope
+        response = Pdu(PduType.RESPONSE, inform.pdu.request_id, error_status)
+        scoped = message.encode_scoped(
+            ScopedPdu(scope.context_engine_id, scope.context_name, response)
+        )
+        return self._respond(inform, scoped, engine_time)
+
     def answer(self, inform: Inform, engine_time: EngineTime, *, echo: bool) -> bytes:
         """Return the Response that acknowledges the inform.
 
@@ -174,11 +183,7 @@ class Receiver:
             datagram = self._respond(inform, scoped, engine_time)
             if len(datagram) <= inform.max_size:
                 return datagram
-        response = Pdu(PduType.RESPONSE, pdu.request_id)
-        scoped = message.encode_scoped(
-            ScopedPdu(scope.context_engine_id, scope.context_name, response)
-        )
-        return self._respond(inform, scoped, engine_time)
+        return self.refuse(inform, engine_time, 0)
 
     def _judge(
         self, datagram: bytes, received: Message, engine_time: EngineTime

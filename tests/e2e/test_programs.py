@@ -208,7 +208,7 @@ def test_a_full_disk_is_said_and_nothing_is_acknowledged(lone: Centre) -> None:
     database = sqlite3.connect(lone.data / "store.db", isolation_level=None)
     database.execute("BEGIN IMMEDIATE")
     seconds_until(lambda: lone.get("readyz").status_code == 503, 30)
-    assert lone.counted("unstored") >= 1
+    seconds_until(lambda: lone.counted("unstored") >= 1, 10)
     assert lone.state() == "up", "it is heard, though it cannot be written"
     database.execute("ROLLBACK")
     database.close()

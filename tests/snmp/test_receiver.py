@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import pytest
 
+from tabuah.errors import DecodeError
 from tabuah.snmp import aes, ber, message, usm
 from tabuah.snmp.client import Answered, Transmit, UsmClient
 from tabuah.snmp.message import ScopedPdu
@@ -93,7 +93,8 @@ def test_its_answer_reaches_the_client_with_or_without_variables(echo: bool) -> 
     assert isinstance(heard, Inform)
     answered = asking.receive(taking.answer(heard, ENGINE_TIME, echo=echo), 0.0)
     expected = Pdu(PduType.RESPONSE, 5, varbinds=VARBINDS if echo else ())
-    assert answered == Answered(expected)
+    assert isinstance(answered, Answered)
+    assert answered.pdu == expected
 
 
 def test_an_answer_is_encrypted_and_no_two_share_a_salt() -> None:
@@ -316,18 +317,14 @@ def test_a_report_is_never_answered_by_a_report(kind: PduType) -> None:
     assert refused_for(receiver(), octets, Reason.UNKNOWN_ENGINE).reply is None
 
 
-def test_a_strangers_thousands_of_variables_are_not_read() -> None:
-    many = replace(inform(3), varbinds=tuple(VarBind((1, 3, 6, n)) for n in range(4000)))
+def test_a_strangers_variables_are_not_read() -> None:
+    many = replace(inform(3), varbinds=tuple(VarBind((1, 3, 6, n)) for n in range(40)))
     octets = datagram(many, sender=NOBODY, level=Level.NO_AUTH_NO_PRIV)
-    taking = receiver()
-    began = time.process_time()
-    for _ in range(10):
-        outcome = taking.receive(octets, ENGINE_TIME, 0.0)
-    refusing_s = time.process_time() - began
-    began = time.process_time()
-    message.decode_scoped(message.decode(octets).payload)
-    reading_s = time.process_time() - began
-    assert refusing_s < reading_s
+    assert octets.endswith(b"\x05\x00")
+    nonsense = octets[:-2] + b"\xff\x00"  # whoever reads the last of them refuses it all
+    with pytest.raises(DecodeError):
+        message.decode_scoped(message.decode(nonsense).payload)
+    outcome = receiver().receive(nonsense, ENGINE_TIME, 0.0)
     assert isinstance(outcome, Refused)
     assert report_in(outcome.reply)[1].request_id == 3
 

@@ -165,11 +165,18 @@ class Decoder:
         return self.element(field.element)
 
 
-def decode(block: bytes) -> Iterator[tuple[Record, list[tuple[str, Record]], str]]:
+def decode(
+    block: bytes, acknowledged: bytes = b""
+) -> Iterator[tuple[Record, list[tuple[str, Record]], str]]:
     """Yield head, sections in order, and path of each report of a block."""
     version, flags = block[:2]
     assert version == 1
-    envelope = Decoder(zlib.decompress(block[2:], wbits=-15) if flags & 1 else block[2:])
+    if flags & 4:
+        assert int.from_bytes(block[2:6], "big") == zlib.crc32(acknowledged)
+        inflated = zlib.decompressobj(wbits=-15, zdict=acknowledged).decompress(block[6:])
+    else:
+        inflated = zlib.decompress(block[2:], wbits=-15) if flags & 1 else block[2:]
+    envelope = Decoder(inflated)
     while envelope.rest:
         report = Decoder(envelope.octets(envelope.number()))
         head = {each.name: report.element(each.element) for each in HEAD}

@@ -133,3 +133,26 @@ def test_zigzag_is_undone_by_unzigzag(number: int) -> None:
 def test_a_number_of_more_than_64_bits_is_refused() -> None:
     with pytest.raises(DecodeError, match="64 bits"):
         varint.Reader(b"\xff" * 9 + b"\x7f").number()
+
+
+@given(reports, reports)
+def test_a_report_upon_another_comes_out_as_it_went_in(said: Report, before: Report) -> None:
+    base = block.pack(before)
+    octets = block.encode([block.pack(said)], base=base)
+    held = {block.base_name(base.octets): base.octets}
+    (one,) = block.decode(octets, held.get).reports
+    assert block.read(SITE, one) == said
+
+
+def test_a_report_like_the_one_before_costs_a_fraction() -> None:
+    alone = block.encode([packed(2)])
+    upon = block.encode([packed(2)], base=packed(1))
+    assert len(upon) < 0.6 * len(alone)
+
+
+def test_a_report_upon_one_that_is_not_held_is_asked_for_whole() -> None:
+    octets = block.encode([packed(2)], base=packed(1))
+    other = {block.base_name(packed(9).octets): packed(9).octets}
+    for held in ({}, other):
+        with pytest.raises(block.UnknownBaseError):
+            block.decode(octets, held.get)

@@ -177,13 +177,15 @@ def row(value: object, number: int) -> tuple[str, dict[str, object]]:
     return name, {each.name: plain(getattr(value, each.name)) for each in listed}
 
 
-@given(st.lists(reports, min_size=1, max_size=3), st.booleans())
+@given(st.lists(reports, min_size=1, max_size=3), st.booleans(), st.none() | reports)
 def test_a_decoder_made_from_the_mibs_text_alone_reads_what_we_write(
-    written: list[Report], history: bool
+    written: list[Report], history: bool, before: Report | None
 ) -> None:
-    octets = block.encode([block.pack(each) for each in written], history=history)
+    base = None if before is None else block.pack(before)
+    octets = block.encode([block.pack(each) for each in written], history=history, base=base)
     assert bool(octets[1] & 2) is history
-    for report, (head, rows, path) in zip(written, mib.decode(octets), strict=True):
+    held = b"" if base is None else base.octets
+    for report, (head, rows, path) in zip(written, mib.decode(octets, held), strict=True):
         assert (head["epoch"], head["seq"]) == (report.id.epoch, report.id.seq)
         for name in ("wall_ms", "uptime_ms", "boot_id", "interval_ms", "occasion"):
             assert head[name] == getattr(report, name)

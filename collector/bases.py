@@ -1,0 +1,34 @@
+"""The reports that an office's next may rest on: its last two, packed. Pure.
+
+Two, because the acknowledgement of the last may be lost: then the office rests on the one before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tabuah.block import base_name
+
+if TYPE_CHECKING:
+    from tabuah.block import FindBase
+
+
+class Bases:
+    """What each office may rest on."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[bytes, ...]] = {}
+
+    def keep(self, site: str, octets: bytes) -> None:
+        """Hold a live report of an office, and let go of the one before the last."""
+        self._held[site] = (octets, *self._held.get(site, ()))[:2]
+
+    def finder(self, site: str) -> FindBase:
+        """Return what finds a base of an office by its name."""
+
+        def find(name: bytes) -> bytes | None:
+            return next(
+                (held for held in self._held.get(site, ()) if base_name(held) == name), None
+            )
+
+        return find
