@@ -245,7 +245,8 @@ class Collector:
         self.socket.send(self._receiver.answer(inform, engine_time, echo=echo), source)
 
     def _decline(self, inform: Inform, source: Address) -> None:
-        """Ask for the report whole: it rests on one that was heard before this start."""
+        """Ask for the report whole: it rests on one that is held no longer, or is a replay."""
+        self.own.count("declined")
         engine_time = self._clock.at(time.monotonic())
         self.socket.send(self._receiver.refuse(inform, engine_time, RESOURCE_UNAVAILABLE), source)
 

@@ -33,8 +33,10 @@ OUTCOMES: Final = (
     "malformed",
     "unknown_site",
     "unstored",
+    "declined",
 )
-"""What can become of a report, or of a datagram that was refused."""
+"""What can become of a report, or of a datagram that was refused; one that was declined rests on a
+report that is held no longer, and comes again whole."""
 
 # A group commit is one fsync: 2 to 20 ms on good disks, a second on a dying SD card.
 _COMMIT_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)

@@ -10,6 +10,9 @@ import pytest
 
 from collector.live import State
 from collector.store import Row
+from tabuah import notification
+from tabuah.snmp.client import Answered
+from tabuah.snmp.pdu import Pdu, PduType
 from tests.support.centre import Centre, centre, until
 
 
@@ -89,3 +92,23 @@ async def test_replays_take_no_room_in_the_queue_and_are_answered_only_once_stor
     lone.socket.sent.clear()
     office.reports(1)
     assert 1 in office.acknowledged, "at once: it is on disk"
+
+
+async def test_a_report_upon_one_that_is_not_held_is_declined_and_counted(lone: Centre) -> None:
+    office = lone.office()
+    office.reports(1)
+    await until(lambda: bool(lone.socket.sent))
+    office.listen()
+    facts = notification.key_facts(())
+    binds = notification.varbinds(
+        office.site, 1, facts, [office.packed(3)], history=False, base=office.packed(2)
+    )
+    now = lone.clock.monotonic()
+    lone.collector.handle(
+        office._client.send(Pdu(PduType.INFORM, 3, varbinds=binds), now), ("127.0.0.1", 5000)
+    )
+    (declined,) = lone.socket.sent
+    answer = office._client.receive(declined, now)
+    assert isinstance(answer, Answered)
+    assert answer.pdu.error_status == 13
+    assert b'tabuah_reports_total{outcome="declined"} 1.0' in lone.collector.own.render()
