@@ -218,7 +218,7 @@ def seeds() -> dict[str, list[bytes]]:
         ],
         "block": [
             *(b"\0" + octets for octets in encoded),
-            *(bytes((mode, block.VERSION, 0)) + plain for mode in (0, 1)),
+            *(bytes((mode, block.VERSION, 0)) + plain for mode in (0, 1, 2)),
             *(bytes((1, block.VERSION, block.HISTORY)) + _inflated(octets) for octets in encoded),
         ],
         "stamp": [packet, packet + bytes(20), stamp.reflect(

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -33,8 +34,12 @@ class Tap:
         self.asked: deque[bytes] = deque(maxlen=_REMEMBERED)
         """The agent's datagrams, the newest last."""
         self.answered: deque[bytes] = deque(maxlen=_REMEMBERED)
+        self.weigh: Callable[[bytes], int] = lambda _: 1
+        """How many reports a datagram of the agent's brings."""
         self.passed = 0
         """Datagrams of the agent's that went on to the collector."""
+        self.reports = 0
+        """Reports in them."""
         self.withholding = False
         """Whether answers are kept from the agent."""
         self.took_s: list[float] = []
@@ -78,6 +83,7 @@ class Tap:
     def _note_asked(self, datagram: bytes) -> None:
         self.asked.append(datagram)
         self.passed += 1
+        self.reports += self.weigh(datagram)
         self._waiting[_msg_id(datagram)] = time.monotonic()
 
     def _note_answered(self, datagram: bytes) -> None:

@@ -40,8 +40,8 @@ SEED = MSG_ID - 1
 REQUEST_ID = 5
 QUERY = encode_query(0x1234, "siak.example", A)
 
-MS_MOST = 2**63 - 1
-"""Of a database's integer."""
+BASE = bytes((block.VERSION,)) + bytes(range(256)) * 2
+"""A report that the collector holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,16 +211,20 @@ def fuzz_client(data: bytes) -> None:
 def fuzz_block(data: bytes) -> None:
     """Heads fit a database and the clock; sections are read or refused.
 
-    An odd first octet deflates what follows the flags.
+    The first octet says what becomes of what follows the flags: 1 deflated, 2 upon a base.
     """
     if len(data) < 3:
         return
     octets = data[1:]
-    if data[0] & 1:
+    if data[0] % 3 == 1:
         deflated = zlib.compress(octets[2:], 9, wbits=-15)
         octets = bytes((octets[0], octets[1] | block.DEFLATE)) + deflated
+    elif data[0] % 3 == 2:
+        deflater = zlib.compressobj(9, wbits=-15, zdict=BASE)
+        deflated = deflater.compress(octets[2:]) + deflater.flush()
+        octets = bytes((octets[0], octets[1] | block.BASE)) + bytes(4) + deflated
     try:
-        brought = block.decode(octets)
+        brought = block.decode(octets, lambda _: BASE)
     except DecodeError:
         return
     _take(brought)
@@ -282,7 +286,7 @@ TARGETS = {
     "message": Target(fuzz_message, elements=True),
     "receiver": Target(fuzz_receiver, modes=4, elements=True),
     "client": Target(fuzz_client, modes=7, elements=True),
-    "block": Target(fuzz_block, modes=2),
+    "block": Target(fuzz_block, modes=3),
     "stamp": Target(fuzz_stamp),
     "dns": Target(fuzz_dns),
     "config": Target(fuzz_config),
