@@ -9,12 +9,18 @@ from collector.words import say
 from inventory.model import Language
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_MS = 253_402_300_799_999
+"""The end of 9999, beyond which RFC 3339 has no years."""
 _SPANS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _RATES = ((1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s"))
 
 
 def rfc3339(ms: int) -> str:
-    """Return ms since 1970 UTC as `2026-11-24T07:05:09.123Z`."""
+    """Return ms since 1970 UTC as `2026-11-24T07:05:09.123Z`; the year 9999 has the last.
+
+    An office's clock may say anything: one that is beyond shall not hide all other reports.
+    """
+    ms = min(ms, _LAST_MS)
     moment = _EPOCH + timedelta(milliseconds=ms)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
 
