@@ -123,12 +123,15 @@ def first_id(connection: Connection, table: Table, received_ms: int) -> int:
     return low + 1
 
 
-def newest_by_index(connection: Connection, table: Table, sites: set[str]) -> Iterator[Row]:
+def newest_by_index(
+    connection: Connection, table: Table, index: Table, sites: set[str]
+) -> Iterator[Row]:
     """Yield each site's newest report of a closed day that was not late."""
-    live = select(table).where(table.c.flags.bitwise_and(LATE) == 0)
-    last = live.order_by(table.c.time_ms.desc(), table.c.id.desc()).limit(1)
+    live = select(table).join(index, index.c.id == table.c.id)
+    live = live.where(table.c.flags.bitwise_and(LATE) == 0)
+    last = live.order_by(index.c.time_ms.desc(), index.c.id.desc()).limit(1)
     for site in sites:
-        yield from map(row_of, connection.execute(last.where(table.c.site == site)))
+        yield from map(row_of, connection.execute(last.where(index.c.site == site)))
 
 
 def newest_by_arrival(connection: Connection, table: Table, sites: set[str]) -> Iterator[Row]:

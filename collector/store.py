@@ -1,7 +1,7 @@
 """The store of raw reports: what was acknowledged is on disk, and is found again by site and time.
 
 Reports are appended in order of arrival, to one table a UTC day of arrival (`collector.schema`
-says why); a day that is over gets its index by `close_days`. Until then its reports are found by
+says why); a day that is over is indexed by `close_days`. Until then its reports are found by
 bisecting the order of arrival, see `collector.day.Order`. A report's block is opaque here.
 
 All calls block: they are made from worker threads. One Store may be used by several at once.
@@ -10,6 +10,7 @@ All calls block: they are made from worker threads. One Store may be used by sev
 from __future__ import annotations
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,12 +25,13 @@ from sqlalchemy import (
     Table,
     bindparam,
     delete,
-    func,
     insert,
+    inspect,
     select,
     update,
 )
 
+from collector import indexing
 from collector.database import StoreError, explained, open_engine, writing
 from collector.day import (
     STEP,
@@ -129,28 +131,13 @@ class Store:
     def close_days(self, now_ms: int) -> list[int]:
         """Index the days that are over, and return them (20261231); cheap when there are none.
 
-        Appending waits meanwhile. A report that still arrives in a closed day opens it again.
+        In small steps, between which appending goes on. A report that still arrives in a closed
+        day opens it again.
         """
-        closed = []
         with self._reading() as connection:
             open_days = select(days.c.day).where(~days.c.closed, days.c.day < day_of(now_ms))
             due = connection.scalars(open_days.order_by(days.c.day)).all()
-        for day in due:
-            with self._lock:
-                with self._writing() as connection:
-                    table = self._table(day)
-                    day_index(table).create(connection, checkfirst=True)
-                    low, high, count = connection.execute(
-                        select(func.min(table.c.time_ms), func.max(table.c.time_ms), func.count())
-                    ).one()
-                    connection.execute(
-                        update(days)
-                        .where(days.c.day == day)
-                        .values(closed=True, min_ms=low, max_ms=high, reports=count)
-                    )
-                self._orders.pop(day, None)
-            closed.append(day)
-        return closed
+        return [day for day in due if self._close_day(day)]
 
     def drop_days(self, before_ms: int) -> list[int]:
         """Forget all reports that arrived before the UTC day of `before_ms`; return the days.
@@ -199,21 +186,22 @@ class Store:
         with self._reading() as connection:
             for entry in connection.execute(select(days).order_by(days.c.day)).all():
                 table = self._table(entry.day)
+                if entry.closed and (entry.max_ms < from_ms or entry.min_ms >= to_ms):
+                    continue
+                wanted = select(table)
+                by: Table = table
+                if entry.closed:
+                    by = self._index(entry.day)
+                    wanted = wanted.join(by, by.c.id == table.c.id)
+                else:
+                    slack = entry.ahead_ms + entry.back_ms
+                    first = first_id(connection, table, from_ms - slack)
+                    wanted = wanted.where(table.c.id >= first)
                 wanted = (
-                    select(table)
-                    .where(
-                        table.c.site == site, table.c.time_ms >= from_ms, table.c.time_ms < to_ms
-                    )
-                    .order_by(table.c.time_ms, table.c.id)
+                    wanted.where(by.c.site == site, by.c.time_ms >= from_ms, by.c.time_ms < to_ms)
+                    .order_by(by.c.time_ms, by.c.id)
                     .limit(limit)
                 )
-                if not entry.closed:
-                    slack = entry.ahead_ms + entry.back_ms
-                    wanted = wanted.where(
-                        table.c.id >= first_id(connection, table, from_ms - slack)
-                    )
-                elif entry.max_ms < from_ms or entry.min_ms >= to_ms:
-                    continue
                 found.extend(map(row_of, connection.execute(wanted)))
         found.sort(key=lambda row: row.time_ms)  # stable: equal times stay in order of arrival
         return found if limit is None else found[:limit]
@@ -232,9 +220,13 @@ class Store:
                     wanted[day].add(site)
             catalogue = select(days.c.day, days.c.closed).where(days.c.day.in_(wanted))
             for day, closed in connection.execute(catalogue).all():
-                look = newest_by_index if closed else newest_by_arrival
-                for row in look(connection, self._table(day), wanted[day]):
-                    found[row.site] = row
+                table, sites_of = self._table(day), wanted[day]
+                rows = (
+                    newest_by_index(connection, table, self._index(day), sites_of)
+                    if closed
+                    else newest_by_arrival(connection, table, sites_of)
+                )
+                found.update((row.site, row) for row in rows)
         return found
 
     def _load(self) -> None:
@@ -246,6 +238,9 @@ class Store:
 
     def _table(self, day: int) -> Table:
         return day_table(self._tables, day)
+
+    def _index(self, day: int) -> Table:
+        return day_index(self._tables, day)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -271,19 +266,61 @@ class Store:
             )
         return after
 
-    def _drop_day(self, day: int) -> None:
-        table = self._table(day)
+    def _close_day(self, day: int) -> bool:
+        table, index = self._table(day), self._index(day)
         with self._lock, self._writing() as connection:
-            day_index(table).drop(connection, checkfirst=True)
-            count = connection.scalar(select(func.max(table.c.id))) or 0
+            index.create(connection, checkfirst=True)
+        with self._reading() as connection:
+            at = indexing.filled(connection, index)
+            found = indexing.summary(connection, table)
+        while at < found.last_id:
+            with self._step() as connection:
+                at = indexing.fill(connection, table, index, at)
+        with self._lock:
+            with self._writing() as connection:
+                if indexing.last_id(connection, table) != found.last_id:
+                    return False  # a straggler came to it: the next call takes it up
+                connection.execute(
+                    update(days)
+                    .where(days.c.day == day)
+                    .values(
+                        closed=True,
+                        min_ms=found.min_ms,
+                        max_ms=found.max_ms,
+                        reports=found.reports,
+                    )
+                )
+            self._orders.pop(day, None)
+        return True
+
+    def _drop_day(self, day: int) -> None:
+        table, index = self._table(day), self._index(day)
+        with self._reading() as connection:
+            indexed = inspect(connection).has_table(index.name)
+            count = indexing.last_id(connection, table)
+        while indexed:
+            with self._step() as connection:
+                indexed = indexing.thin(connection, index)
         for last in range(STEP, count, STEP):
-            with self._lock, self._writing() as connection:
+            with self._step() as connection:
                 connection.execute(delete(table).where(table.c.id <= last))
         with self._lock:
             with self._writing() as connection:
+                index.drop(connection, checkfirst=True)
                 table.drop(connection)
                 connection.execute(delete(days).where(days.c.day == day))
             self._orders.pop(day, None)
+
+    @contextmanager
+    def _step(self) -> Iterator[Connection]:
+        """Give a transaction of long work, and then the disk to the others for as long as it took.
+
+        Without the pause this thread would have the lock again before another wakes up.
+        """
+        began = time.monotonic()
+        with self._lock, self._writing() as connection:
+            yield connection
+        time.sleep(time.monotonic() - began)
 
     def _reopen_day(self, connection: Connection, day: int, received_ms: int) -> Order:
         """Return the order of a day that we have not yet appended to since the start."""

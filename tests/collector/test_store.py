@@ -8,6 +8,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,11 +20,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import MetaData
+from sqlalchemy import Connection, MetaData, Table
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateTable
 
-from collector import database
+from collector import database, indexing
 from collector.database import FILE_NAME, open_engine
 from collector.day import Order
 from collector.schema import HEAD, day_index, day_of, day_table, metadata
@@ -109,6 +111,56 @@ def test_a_report_that_comes_to_a_closed_day_opens_it_again(store: Store) -> Non
     assert straggler in store.reports(KUBUNG, 0, 2 * MIDNIGHT)
     assert store.close_days(MIDNIGHT + DAY_MS) == [20261231]
     assert straggler in store.reports(KUBUNG, 0, 2 * MIDNIGHT)
+
+
+def test_a_day_is_closed_in_steps_between_which_reports_are_kept(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "STEP", 10)
+    rows = [row(seq, MIDNIGHT + seq) for seq in range(1, 301)]
+    store.append(rows)
+    begun = threading.Event()
+    fill = indexing.fill
+
+    def slow_fill(connection: Connection, table: Table, index: Table, after: int) -> int:
+        time.sleep(0.03)
+        begun.set()
+        return fill(connection, table, index, after)
+
+    monkeypatch.setattr(indexing, "fill", slow_fill)
+    closing = threading.Thread(target=store.close_days, args=(MIDNIGHT + DAY_MS,))
+    closing.start()
+    begun.wait(5)
+    for seq in range(3):
+        store.append([row(seq, MIDNIGHT + DAY_MS, site=GUNUNG_TALANG)])
+        assert closing.is_alive(), "a report waits for one step, not for the whole index"
+    closing.join()
+    assert store.reports(KUBUNG, 0, 2 * MIDNIGHT) == rows
+
+
+def test_a_closing_that_was_cut_short_goes_on_where_it_was(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "STEP", 10)
+    rows = [row(seq, MIDNIGHT + seq) for seq in range(1, 301)]
+    fill, steps = indexing.fill, iter(range(12))
+
+    def cut(connection: Connection, table: Table, index: Table, after: int) -> int:
+        if next(steps, None) is None:
+            raise StoreError("the disk is full")
+        return fill(connection, table, index, after)
+
+    with Store.open(data) as store:
+        store.append(rows)
+        monkeypatch.setattr(indexing, "fill", cut)
+        with pytest.raises(StoreError):
+            store.close_days(MIDNIGHT + DAY_MS)
+        assert store.reports(KUBUNG, 0, 2 * MIDNIGHT) == rows
+    monkeypatch.setattr(indexing, "fill", fill)
+    with Store.open(data) as store:
+        assert store.close_days(MIDNIGHT + DAY_MS) == [20261231]
+        assert store.reports(KUBUNG, 0, 2 * MIDNIGHT) == rows
+        assert store.newest()[KUBUNG] == rows[-1]
 
 
 def test_an_open_and_a_closed_day_answer_alike_however_clocks_wander(data: Path) -> None:
@@ -426,5 +478,7 @@ def test_the_tables_can_be_made_in_postgresql() -> None:
     made = str(CreateTable(table).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
     assert "id BIGSERIAL" in made
     assert "block BYTEA" in made
-    indexed = str(CreateIndex(day_index(table)).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
-    assert indexed.endswith("reports_20261231_site_time ON reports_20261231 (site, time_ms)")
+    index = day_index(MetaData(), 20261231)
+    indexed = str(CreateTable(index).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
+    assert "PRIMARY KEY (site, time_ms, id)" in indexed
+    assert "SERIAL" not in indexed
