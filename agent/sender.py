@@ -86,6 +86,9 @@ class Sender:
         if overtaken is not None:
             for wire in self._wires:
                 wire.forget(overtaken.request_id)
+                # Where answers are lost, so is the word that a base is held no longer: a report
+                # that stands alone is taken all the same.
+                wire.base = None
         self._answered.clear()
         self._wake.set()
 
