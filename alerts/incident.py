@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
+
+
+class Ending(Enum):
+    """How an incident ended."""
+
+    BACK = "back"
+    """The office reports again."""
+    REMOVED = "removed"
+    """The office was taken out of the inventory: nobody waits for it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +31,5 @@ class Incident:
     """ms since 1970 UTC."""
     ended_ms: int | None = None
     """None while it lasts."""
+    ending: Ending = Ending.BACK
+    """Told once it has ended."""

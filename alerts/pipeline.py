@@ -48,6 +48,10 @@ class Pipeline:
     """By site code."""
     _firing: set[str] = field(default_factory=set)
 
+    def renew(self, language: str, zone: ZoneInfo, names: Mapping[str, str]) -> None:
+        """Speak so from now on; what was said is still known."""
+        self.language, self.zone, self.names = language, zone, names
+
     def decide(self, incident: Incident) -> Decision:
         """Return what the channels are to be told of the incident as it is now."""
         if incident.ended_ms is None:

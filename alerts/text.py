@@ -35,6 +35,11 @@ _WORDS: Final = {
             "{names} kembali melapor pukul {ended}, setelah {lasted} tanpa laporan "
             "(sejak pukul {began}). Laporan yang tertunda sedang menyusul."
         ),
+        "removed": "{names} tidak dipantau lagi sejak pukul {ended}",
+        "removed_more": (
+            "{names} dikeluarkan dari inventaris pukul {ended}, setelah {lasted} tanpa laporan "
+            "(sejak pukul {began})."
+        ),
         "hours": "jam",
         "minutes": "menit",
         "seconds": "detik",
@@ -50,6 +55,11 @@ _WORDS: Final = {
         "back_more": (
             "{names} reports again at {ended}, after {lasted} without a report "
             "(since {began}). The reports held back are on their way."
+        ),
+        "removed": "{names} is no longer watched since {ended}",
+        "removed_more": (
+            "{names} was taken out of the inventory at {ended}, after {lasted} without a report "
+            "(since {began})."
         ),
         "hours": "h",
         "minutes": "min",
@@ -67,7 +77,7 @@ def text(incident: Incident, names: str, language: str, zone: ZoneInfo) -> Text:
     facts = {"names": names, "began": _clock(incident.began_ms, words["clock"], zone)}
     kind = "silent"
     if incident.ended_ms is not None:
-        kind = "back"
+        kind = incident.ending.value
         facts["ended"] = _clock(incident.ended_ms, words["clock"], zone)
         facts["lasted"] = duration(incident.ended_ms - incident.began_ms, language)
     return Text(words[kind].format(**facts), words[f"{kind}_more"].format(**facts))

@@ -19,6 +19,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
+from alerts.pipeline import Pipeline
 from collector.bases import Bases
 from collector.clones import Clones
 from collector.delivery import Delivery
@@ -42,8 +43,8 @@ from tabuah.snmp.receiver import Inform, Reason, Receiver, Refused
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from alerts.incident import Incident
     from alerts.message import Message
-    from alerts.pipeline import Pipeline
     from collector.committer import Committer
     from collector.delivery import Address
     from collector.identity import EngineClock, Identity
@@ -88,14 +89,13 @@ class Collector:
         clock: EngineClock,
         keys: KeyRing,
         store: Store,
-        pipeline: Pipeline,
         say: Callable[[Message], None],
     ) -> None:
         self._inventory = inventory
         self._clock = clock
         self._keys = keys
         self._store = store
-        self._pipeline = pipeline
+        self._pipeline = Pipeline(inventory.language.value, inventory.timezone, _names(inventory))
         self._say = say
         self._receiver = Receiver(identity.engine_id, keys.lookup)
         self._intake = Intake()
@@ -263,7 +263,9 @@ class Collector:
 
     def _tell(self, change: Change) -> None:
         log.info("%s: %s, was %s", change.site, change.after.value, change.before.value)
-        incident = self._incidents.changed(change)
+        self._announce(self._incidents.changed(change))
+
+    def _announce(self, incident: Incident | None) -> None:
         if incident is None:
             return
         decision = self._pipeline.decide(incident)
@@ -329,12 +331,20 @@ class Collector:
         for site, row in self._store.newest(set(self._health.views)).items():
             self._health.expect(site, opened(row))
 
-    def renew(self, inventory: Inventory, pipeline: Pipeline) -> None:
+    def renew(self, inventory: Inventory) -> None:
         """Take up a changed inventory: new offices are unknown, gone ones are forgotten."""
+        now_ms = self.now_ms()
+        for gone in set(self._health.views) - set(_codes(inventory)):
+            self._announce(self._incidents.removed(gone, now_ms))
+            self._rates.pop(gone, None)
         self._inventory = inventory
-        self._pipeline = pipeline
-        self._health.renew(_codes(inventory), self.now_ms())
+        self._pipeline.renew(inventory.language.value, inventory.timezone, _names(inventory))
+        self._health.renew(_codes(inventory), now_ms)
 
 
 def _codes(inventory: Inventory) -> list[str]:
     return [site.code for site in inventory.sites]
+
+
+def _names(inventory: Inventory) -> dict[str, str]:
+    return {site.code: site.name for site in inventory.sites}

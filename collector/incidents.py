@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from alerts.incident import Incident
+from alerts.incident import Ending, Incident
 from collector.live import State
 
 if TYPE_CHECKING:
@@ -37,3 +37,8 @@ class Incidents:
             return incident
         begun = self._open.pop(change.site, None)
         return None if begun is None else replace(begun, ended_ms=change.at_ms)
+
+    def removed(self, site: str, now_ms: int) -> Incident | None:
+        """Return the incident that ended with its office's leaving the inventory, if one did."""
+        begun = self._open.pop(site, None)
+        return None if begun is None else replace(begun, ended_ms=now_ms, ending=Ending.REMOVED)

@@ -14,7 +14,6 @@ from typing import IO, TYPE_CHECKING, Final
 import httpx
 
 from alerts import channels
-from alerts.pipeline import Pipeline
 from collector import identity as identities
 from collector.app import Collector
 from collector.committer import Committer
@@ -99,7 +98,6 @@ class Program:
                 clock=identities.boot(self._options.data, time.time(), time.monotonic()),
                 keys=keys,
                 store=store,
-                pipeline=_pipeline(self._inventory),
                 say=self._say,
             )
             await asyncio.to_thread(self._collector.restore)
@@ -182,7 +180,7 @@ class Program:
         if inventory.alerts != self._inventory.alerts:
             log.warning("changed alert channels take a restart; the rest is in use now")
         self._inventory = inventory
-        self._collector.renew(inventory, _pipeline(inventory))
+        self._collector.renew(inventory)
         log.info("inventory read anew: %d offices", len(inventory.sites))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -203,14 +201,6 @@ def open_channels(inventory: Inventory, client: httpx.AsyncClient) -> list[chann
             url = url.resolve(inventory.directory)
         outboxes.append(channels.Outbox(channel.name, channels.webhook(url, client)))
     return outboxes
-
-
-def _pipeline(inventory: Inventory) -> Pipeline:
-    return Pipeline(
-        inventory.language.value,
-        inventory.timezone,
-        {site.code: site.name for site in inventory.sites},
-    )
 
 
 def _save(keys: KeyRing) -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from alerts.message import Status
 from collector.live import State
 from collector.store import Row
 from tabuah import notification
 from tabuah.snmp.client import Answered
 from tabuah.snmp.pdu import Pdu, PduType
-from tests.support.centre import Centre, centre, until
+from tests.support.centre import GUNUNG_TALANG, KUBUNG, Centre, centre, inventory, until
 
 
 @pytest.fixture
@@ -112,3 +113,30 @@ async def test_a_report_upon_one_that_is_not_held_is_declined_and_counted(lone: 
     assert isinstance(answer, Answered)
     assert answer.pdu.error_status == 13
     assert b'tabuah_reports_total{outcome="declined"} 1.0' in lone.collector.own.render()
+
+
+async def test_what_was_said_is_known_after_a_new_inventory(lone: Centre) -> None:
+    office = lone.office()
+    office.reports(1)
+    lone.wait(20)
+    ((firing, incident),) = lone.told()
+    assert firing is Status.FIRING
+    lone.collector.renew(inventory(KUBUNG, GUNUNG_TALANG, "13.02.11"))
+    lone.wait(60)
+    office.reports(2)
+    assert lone.told() == [(Status.FIRING, incident), (Status.RESOLVED, incident)]
+
+
+async def test_an_office_taken_out_while_silent_ends_its_incident(
+    lone: Centre,
+) -> None:
+    lone.office().reports(1)
+    lone.wait(20)
+    lone.collector.renew(inventory(GUNUNG_TALANG))
+    firing, resolved = lone.said
+    assert (firing.status, resolved.status) == (Status.FIRING, Status.RESOLVED)
+    assert firing.incident.id == resolved.incident.id
+    assert resolved.summary == f"Kantor {KUBUNG} tidak dipantau lagi sejak pukul 13.00.20 WIB"
+    lone.collector.renew(inventory(GUNUNG_TALANG, KUBUNG))
+    lone.wait(60)
+    assert len(lone.said) == 2

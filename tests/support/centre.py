@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from alerts.message import Message, Status
-from alerts.pipeline import Pipeline
 from collector import app, committer, enrolled
 from collector import identity as identities
 from collector.app import Collector
@@ -141,7 +140,6 @@ class Centre:
             clock=identities.boot(self.data, self.clock.time_ns() / 1e9, self.clock.monotonic()),
             keys=KeyRing(self.data, self.identity),
             store=self.store,
-            pipeline=pipeline(self.inventory),
             say=self.said.append,
         )
         self.collector.socket = self.socket  # type: ignore[assignment]
@@ -184,12 +182,6 @@ class Centre:
     def told(self) -> list[tuple[Status, str]]:
         """Return what was said so far: firing or resolved, and the incident."""
         return [(message.status, message.incident.id) for message in self.said]
-
-
-def pipeline(known: Inventory) -> Pipeline:
-    """Return the pipeline of an inventory."""
-    names = {site.code: site.name for site in known.sites}
-    return Pipeline(known.language.value, known.timezone, names)
 
 
 async def until(true: Callable[[], bool], seconds: float = 5.0) -> None:

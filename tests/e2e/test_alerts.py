@@ -1,0 +1,53 @@
+"""Each incident is said once when it begins and once when it ends, whatever happens to the centre.
+
+The real programs, and a webhook's other end.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.programs import Centre, centre, seconds_until
+from tests.support.sink import Sink, sink
+
+
+@pytest.fixture
+def hook() -> Iterator[Sink]:
+    with sink() as kept:
+        yield kept
+
+
+@pytest.fixture
+def lone(tmp_path: Path, hook: Sink) -> Iterator[Centre]:
+    alerts = f"{{channels: [{{name: hook, webhook: '{hook.url}'}}]}}"
+    with centre(tmp_path, alerts=alerts) as made:
+        yield made
+
+
+@pytest.fixture
+def silent(lone: Centre, hook: Sink) -> Path:
+    """Have an office that fell silent, and was spoken of; return its configuration."""
+    lone.start_collector()
+    config = lone.enrol()
+    agent = lone.start_agent(config)
+    seconds_until(lambda: lone.state() == "up", 10)
+    agent.kill()
+    agent.wait()
+    seconds_until(lambda: len(hook.heard) == 1, 20)
+    assert hook.heard[0]["status"] == "firing"
+    return config
+
+
+def test_the_end_is_said_after_the_inventory_was_read_anew(
+    lone: Centre, hook: Sink, silent: Path
+) -> None:
+    lone.collector.send_signal(signal.SIGHUP)
+    seconds_until(lambda: "inventory read anew" in lone.log("collector"), 5)
+    lone.start_agent(silent)
+    seconds_until(lambda: len(hook.heard) == 2, 15)
+    incident = hook.heard[0]["incident"]
+    assert hook.told() == [("firing", incident), ("resolved", incident)]
