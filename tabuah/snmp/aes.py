@@ -10,7 +10,6 @@ This is the one module of the codec that is not pure: it looks for a shared libr
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import importlib
 import threading
 from collections.abc import Iterator
@@ -20,6 +19,8 @@ from typing import Protocol
 from tabuah.errors import TabuahError
 
 BLOCK = 16
+_ROOM = 2048
+"""Octets of the output that is kept ready: for every datagram that fits a line's packets."""
 
 
 class Cipher(Protocol):
@@ -79,7 +80,9 @@ def _libraries() -> Iterator[ctypes.PyDLL]:
         yield ctypes.PyDLL(getattr(extension, "__file__", None))
     except (ImportError, OSError):
         pass
-    name = ctypes.util.find_library("crypto")
+    from ctypes.util import find_library  # noqa: PLC0415 - 0.9 MiB of imports, hardly ever needed
+
+    name = find_library("crypto")
     if name is not None:
         try:
             yield ctypes.PyDLL(name)
@@ -105,6 +108,7 @@ class LibcryptoCipher:
         self._context = pointer(library.EVP_CIPHER_CTX_new())
         self._length = number(0)
         self._length_at = ctypes.byref(self._length)
+        self._out = ctypes.create_string_buffer(_ROOM)
         self._lock = threading.Lock()
         kind = pointer(library.EVP_aes_128_cfb128())
         if not self._init(self._context, kind, None, bytes(BLOCK), bytes(BLOCK), 1):
@@ -121,15 +125,15 @@ class LibcryptoCipher:
     def _run(self, key: bytes, iv: bytes, data: bytes, encrypting: int) -> bytes:
         _demand(key, iv)
         size = len(data)
-        out = ctypes.create_string_buffer(size + 1)
         with self._lock:
+            out = self._out if size <= _ROOM else ctypes.create_string_buffer(size)
             if not (
                 self._init(self._context, None, None, key, iv, encrypting)
                 and self._update(self._context, out, self._length_at, data, size)
                 and self._length.value == size
             ):
                 raise TabuahError("OpenSSL failed at AES-128-CFB128")
-        return out.raw[:size]
+            return ctypes.string_at(out, size)
 
 
 class BlockCipher:

@@ -10,13 +10,10 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from tabuah.errors import DecodeError
 from tabuah.snmp import ber
-
-if TYPE_CHECKING:
-    from hashlib import _Hash
 
 Oid = tuple[int, ...]
 
@@ -29,10 +26,6 @@ MAX_ENGINE_ID_OCTETS = 32
 MAX_USER_OCTETS = 32
 
 _PASSWORD_OCTETS = 1024 * 1024
-_HMAC_BLOCK = 64
-"""Of SHA-1 and of SHA-256 (RFC 2104)."""
-_INNER = bytes(octet ^ 0x36 for octet in range(256))
-_OUTER = bytes(octet ^ 0x5C for octet in range(256))
 
 
 class Auth(Enum):
@@ -102,7 +95,8 @@ def localise(ku: bytes, engine_id: bytes, auth: Auth) -> bytes:
 class UsmUser:
     """A user with the keys of one engine.
 
-    Keep it as long as messages of that user come: its HMAC states are prepared once.
+    It holds key octets and no prepared cipher or hash: those would be quicker by a microsecond
+    or two a message, and three times the memory where there are 83,762 users.
     """
 
     name: str
@@ -113,12 +107,12 @@ class UsmUser:
     """The first 16 octets of the localised key; empty = no privacy."""
     mac_length: int = field(init=False, compare=False)
     """How many octets a digest of this user has on the wire; 0 without authentication."""
-    _inner: _Hash = field(init=False, repr=False, compare=False)
-    _outer: _Hash = field(init=False, repr=False, compare=False)
+    _hash_name: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         mac_length = 0 if self.auth is None else self.auth.mac_length
         object.__setattr__(self, "mac_length", mac_length)
+        object.__setattr__(self, "_hash_name", "" if self.auth is None else self.auth.hash_name)
         if len(self.name.encode()) > MAX_USER_OCTETS:
             raise ValueError(f"user name '{self.name}' is longer than {MAX_USER_OCTETS} octets")
         if len(self.priv_key) not in (0, PRIVACY_KEY_OCTETS):
@@ -129,10 +123,6 @@ class UsmUser:
             return
         if not self.auth_key:
             raise ValueError(f"user '{self.name}' has no authentication key")
-        key = self.auth_key.ljust(_HMAC_BLOCK, b"\0")
-        name = self.auth.hash_name
-        object.__setattr__(self, "_inner", hashlib.new(name, key.translate(_INNER)))
-        object.__setattr__(self, "_outer", hashlib.new(name, key.translate(_OUTER)))
 
     @classmethod
     def from_ku(
@@ -157,11 +147,8 @@ class UsmUser:
     def mac(self, message: bytes, mac_at: int) -> bytes:
         """Return the digest of a whole message, as if its MAC field at `mac_at` were zeros."""
         length = self.mac_length
-        inner = self._inner.copy()
-        inner.update(b"".join((message[:mac_at], bytes(length), message[mac_at + length :])))
-        outer = self._outer.copy()
-        outer.update(inner.digest())
-        return outer.digest()[:length]
+        zeroed = b"".join((message[:mac_at], bytes(length), message[mac_at + length :]))
+        return hmac.digest(self.auth_key, zeroed, self._hash_name)[:length]
 
     def verifies(self, message: bytes, mac_at: int, mac: bytes) -> bool:
         """Return whether `mac`, taken from the message at `mac_at`, is its full, right digest."""
