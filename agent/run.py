@@ -5,7 +5,6 @@ Imports the standard library and our own code alone: this process lives on small
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import logging
 import random
@@ -40,6 +39,28 @@ FAREWELL_S = 3.0
 
 def main(argv: Sequence[str]) -> int:
     """Run the agent with the arguments after `agent run`; return the exit code."""
+    path, verbose = _options(argv)
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(levelname)s %(name)s: %(message)s",  # the system's log adds the time
+    )
+    try:
+        asyncio.run(AgentProcess(path).run())
+    except TabuahError as error:
+        print(f"tabuah: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _options(argv: Sequence[str]) -> tuple[Path, bool]:
+    """Return --config and --verbose; explains itself and exits where they are not understood."""
+    verbose = "--verbose" in argv
+    match [word for word in argv if word != "--verbose"]:
+        # What a service manager says. It never needs argparse, of which 0.3 MiB would stay.
+        case ["--config", path] if not path.startswith("-"):
+            return Path(path), verbose
+    import argparse  # noqa: PLC0415
+
     parser = argparse.ArgumentParser(
         prog="tabuah agent run",
         description="Watch this office's line and report to the collector, until stopped. "
@@ -49,16 +70,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--config", required=True, type=Path, help="made by `tabuah enrol`")
     parser.add_argument("--verbose", action="store_true", help="log every decision")
     options = parser.parse_args(argv)
-    logging.basicConfig(
-        level=logging.DEBUG if options.verbose else logging.INFO,
-        format="%(levelname)s %(name)s: %(message)s",  # the system's log adds the time
-    )
-    try:
-        asyncio.run(AgentProcess(options.config).run())
-    except TabuahError as error:
-        print(f"tabuah: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return options.config, options.verbose
 
 
 class AgentProcess:

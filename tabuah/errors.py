@@ -6,7 +6,6 @@ Exit codes of every command: 0 ok, 1 something failed, 2 usage or configuration,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -54,5 +53,7 @@ class ConfigError(TabuahError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the nearest of the known words, or nothing."""
+    from difflib import get_close_matches  # noqa: PLC0415 - for the few who have mistyped
+
     near = get_close_matches(word, list(known), n=1)
     return f"; did you mean '{near[0]}'?" if near else ""

@@ -44,12 +44,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(arguments: list[str]) -> int:
     if arguments[:2] == ["agent", "run"]:
+        _import_asyncio_without_ssl()
         # By name, because `tabuah` stands below the programs and imports none of them.
         run: Callable[[list[str]], int | None] = import_module("agent.run").main
         return run(arguments[2:]) or 0
     from tabuah.commands import invoke  # noqa: PLC0415 - it imports click
 
     return invoke(arguments)
+
+
+def _import_asyncio_without_ssl() -> None:
+    """Import asyncio as on a Python without ssl: the agent does its TLS itself, when it has any.
+
+    asyncio takes ssl where it finds it, and goes on without it where not. It is 2.3 MiB, which
+    an office without https checks need not hold. That None in sys.modules makes an import fail
+    is Python's promise (Language Reference, 5.3.1).
+    """
+    sys.modules["ssl"] = None  # type: ignore[assignment]
+    try:
+        import asyncio  # noqa: F401, PLC0415
+    finally:
+        del sys.modules["ssl"]
 
 
 def _complain(*lines: str) -> None:

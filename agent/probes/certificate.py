@@ -16,6 +16,7 @@ _VERSION = 0xA0
 _UTC_TIME = 0x17
 _GENERALIZED_TIME = 0x18
 
+_TIME_OCTETS = len("YYYYMMDDHHMMSSZ")
 _DAY_S = 86400
 
 
@@ -50,7 +51,11 @@ def _time(tag: int, text: str) -> datetime:
         text = ("19" if int(text[:2]) >= 50 else "20") + text
     elif tag != _GENERALIZED_TIME:
         raise ValueError("no time")
-    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+    if len(text) != _TIME_OCTETS or not text.endswith("Z") or not text[:-1].isdigit():
+        raise ValueError("no time")
+    # Not strptime, which imports the calendar and the locale for these fourteen digits.
+    month, day, hour, minute, second = (int(text[at : at + 2]) for at in range(4, 14, 2))
+    return datetime(int(text[:4]), month, day, hour, minute, second, tzinfo=UTC)
 
 
 def _expect(data: bytes, wanted: int) -> tuple[bytes, bytes]:

@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import functools
-import socket
-import ssl
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from agent.config import Probe
-from agent.probes.certificate import days_left, not_after
-from agent.probes.http_reply import PORTS, Head, body, read_head, read_line, redirect, request
+from agent.probes.http_reply import PORTS, Head, body, read_head, redirect, request
 from agent.probes.net import connect, resolve
 from agent.probes.run import (
     NS_PER_US,
@@ -33,8 +30,12 @@ from agent.probes.run import (
     status_of,
     timing,
 )
+from agent.probes.stream import Stream, TlsFailure, answer_without_pure_acks
 from tabuah.errors import DecodeError
 from tabuah.measurement import Measurement, Phases, Stage, Status
+
+if TYPE_CHECKING:
+    import socket
 
 _MAX_BODY = 65_536
 _MAX_REDIRECTS = 3
@@ -96,7 +97,7 @@ async def _http(probe: Probe, memory: Memory) -> Measurement:
         status, progress.stage = failure.status, failure.stage
     except (DecodeError, EOFError):
         status = Status.UNKNOWN
-    except ssl.SSLError:  # an OSError too, but its errno is OpenSSL's
+    except TlsFailure:
         status, progress.answered = Status.UNKNOWN, True
     except OSError as error:
         status, progress.answered = status_of(error), error.errno in _REFUSALS
@@ -133,26 +134,12 @@ async def _get(
     """Make one request; return where it redirects to, None when the answer is the expected one."""
     if progress.stage is Stage.RESOLVE:
         progress.done(Stage.CONNECT)
-    port = url.port or PORTS[url.scheme]
-    sock = await connect(addresses, port, probe.interface)
-    progress.done(Stage.TLS if url.scheme == "https" else Stage.FIRST_BYTE)
-    if url.scheme == "https":
-        try:
-            reader, writer = await _open_tls(sock, url, _trusting())
-        except ssl.SSLCertVerificationError:
-            progress.certificate_days = await _days_of_untrusted(probe, url, addresses)
-            raise
-        certificate = writer.get_extra_info("peercert")
-        ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
-        progress.certificate_days = days_left(ends, datetime.now(UTC))
-        progress.done(Stage.FIRST_BYTE)
-    else:
-        reader, writer = await asyncio.open_connection(sock=sock)
+    stream = await _open(probe, url, addresses, progress)
     try:
-        writer.write(request(url))
-        status_line = await read_line(reader)
+        await stream.send(request(url))
+        status_line = await stream.read_line()
         progress.done(Stage.BODY)
-        head = await read_head(reader, status_line)
+        head = await read_head(stream, status_line)
         progress.code, progress.answered = head.code, True
         if head.code in _REDIRECTS:
             following = redirect(url, head.headers.get("location", ""))
@@ -160,36 +147,50 @@ async def _get(
                 raise ProbeFailure(Status.UNKNOWN, Stage.EXPECT)
             progress.done(Stage.CONNECT)
             return following
-        found = await _holds(reader, head, probe.expect)
+        found = await _holds(stream, head, probe.expect)
         progress.done(Stage.EXPECT)
         if not (200 <= head.code < 300 and found):
             raise ProbeFailure(Status.UNKNOWN, Stage.EXPECT)
         return None
     finally:
-        # abort, not close: what we have read is enough, and nobody waits for a goodbye.
-        writer.transport.abort()
+        stream.close()
 
 
-async def _holds(reader: asyncio.StreamReader, head: Head, expect: str) -> bool:
+async def _holds(stream: Stream, head: Head, expect: str) -> bool:
     """Return whether the body's first 64 kB hold the text; reads no further than it must."""
     wanted, seen = expect.encode(), bytearray()
-    async for block in body(reader, head):
+    async for block in body(stream, head):
         seen += block
         if (wanted and wanted in seen) or len(seen) >= _MAX_BODY:
             break
     return wanted in seen[:_MAX_BODY]
 
 
-@functools.cache
-def _trusting() -> ssl.SSLContext:
-    """Return the one context that trusts the host's authorities; made at the first https probe."""
-    return ssl.create_default_context()
+async def _open(
+    probe: Probe, url: SplitResult, addresses: Addresses, progress: _Progress
+) -> Stream:
+    """Return the connection on which the request can be made."""
+    sock = await _connect(probe, url, addresses)
+    if url.scheme != "https":
+        progress.done(Stage.FIRST_BYTE)
+        return Stream(sock)
+    from agent.probes import tls  # noqa: PLC0415 - it imports ssl, which many offices need not
+
+    progress.done(Stage.TLS)
+    try:
+        stream = await tls.open_tls(sock, url.hostname)
+    except TlsFailure as failure:
+        if failure.untrusted:
+            progress.certificate_days = await _days_of_untrusted(probe, url, addresses)
+        raise
+    progress.certificate_days = stream.days(datetime.now(UTC))
+    progress.done(Stage.FIRST_BYTE)
+    return stream
 
 
-async def _open_tls(
-    sock: socket.socket, url: SplitResult, context: ssl.SSLContext
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    return await asyncio.open_connection(sock=sock, ssl=context, server_hostname=url.hostname)
+async def _connect(probe: Probe, url: SplitResult, addresses: Addresses) -> socket.socket:
+    port = url.port or PORTS[url.scheme]
+    return await connect(addresses, port, probe.interface, answer_without_pure_acks)
 
 
 async def _days_of_untrusted(probe: Probe, url: SplitResult, addresses: Addresses) -> int | None:
@@ -197,18 +198,12 @@ async def _days_of_untrusted(probe: Probe, url: SplitResult, addresses: Addresse
 
     It takes a second handshake, of ~3 kB, that trusts nobody and sends nothing.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    from agent.probes import tls  # noqa: PLC0415 - as in `_open`
+
     try:
-        sock = await connect(addresses, url.port or PORTS["https"], probe.interface)
-        _, writer = await _open_tls(sock, url, context)
-    except OSError:
+        stream = await tls.open_tls_to_anyone(await _connect(probe, url, addresses), url.hostname)
+    except (OSError, EOFError, TlsFailure):
         return None
-    try:
-        der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-        return days_left(not_after(der or b""), datetime.now(UTC))
-    except DecodeError:
-        return None
-    finally:
-        writer.transport.abort()
+    days = stream.days(datetime.now(UTC))
+    stream.close()
+    return days

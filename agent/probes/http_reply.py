@@ -1,23 +1,22 @@
 """The little of HTTP/1.1 (RFC 9112) that a probe needs: request text, head, body, redirect.
 
-Reads from an asyncio stream; opens nothing.
+Reads from a `Stream`; opens nothing.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from agent.probes.stream import BLOCK, Stream
 from tabuah import __version__
 from tabuah.errors import DecodeError
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})(?: [^\r\n]*)?\r?\n")
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,8}")
 _MAX_HEAD = 16_384
-_BLOCK = 4096
 _NO_BODY = (204, 304)
 
 PORTS = {"http": 80, "https": 443}
@@ -38,11 +37,11 @@ def request(url: SplitResult) -> bytes:
     host = url.netloc.rpartition("@")[2]
     return (
         f"GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: tabuah/{__version__}\r\n"
-        "Accept: */*\r\nAccept-Encoding: identity\r\nConnection: close\r\n\r\n"
+        "Accept-Encoding: identity\r\nConnection: close\r\n\r\n"
     ).encode("ascii")
 
 
-async def read_head(reader: asyncio.StreamReader, status_line: bytes) -> Head:
+async def read_head(stream: Stream, status_line: bytes) -> Head:
     """Return the head that begins with `status_line`; interim answers (1xx) are passed over.
 
     Raises:
@@ -55,7 +54,7 @@ async def read_head(reader: asyncio.StreamReader, status_line: bytes) -> Head:
             raise DecodeError("no HTTP/1 status line")
         headers: dict[str, str] = {}
         size = len(status_line)
-        while (line := await read_line(reader)) not in (b"\r\n", b"\n"):
+        while (line := await stream.read_line()) not in (b"\r\n", b"\n"):
             size += len(line)
             if size > _MAX_HEAD:
                 raise DecodeError("the head is too long")
@@ -66,23 +65,10 @@ async def read_head(reader: asyncio.StreamReader, status_line: bytes) -> Head:
         code = int(match[1])
         if not 100 <= code < 200:
             return Head(code, headers)
-        status_line = await read_line(reader)
+        status_line = await stream.read_line()
 
 
-async def read_line(reader: asyncio.StreamReader) -> bytes:
-    r"""Return the next line, with its \n.
-
-    Raises:
-        DecodeError: when it is longer than the stream's limit.
-        EOFError: when the stream ends before it does.
-    """
-    try:
-        return await reader.readuntil(b"\n")
-    except asyncio.LimitOverrunError as error:
-        raise DecodeError("a line without end") from error
-
-
-async def body(reader: asyncio.StreamReader, head: Head) -> AsyncIterator[bytes]:
+async def body(stream: Stream, head: Head) -> AsyncIterator[bytes]:
     """Give the body's octets as they come, without chunk framing.
 
     Raises:
@@ -92,24 +78,24 @@ async def body(reader: asyncio.StreamReader, head: Head) -> AsyncIterator[bytes]
     if head.code in _NO_BODY:
         return
     if head.headers.get("transfer-encoding", "").lower() == "chunked":
-        while size := _chunk_size(await read_line(reader)):
-            async for block in _exactly(reader, size):
+        while size := _chunk_size(await stream.read_line()):
+            async for block in _exactly(stream, size):
                 yield block
-            await read_line(reader)
+            await stream.read_line()
     elif "content-length" in head.headers:
         length = head.headers["content-length"]
         if not (length.isascii() and length.isdigit()):
             raise DecodeError("a Content-Length that is no number")
-        async for block in _exactly(reader, int(length)):
+        async for block in _exactly(stream, int(length)):
             yield block
     else:
-        while block := await reader.read(_BLOCK):
+        while block := await stream.read(BLOCK):
             yield block
 
 
-async def _exactly(reader: asyncio.StreamReader, size: int) -> AsyncIterator[bytes]:
+async def _exactly(stream: Stream, size: int) -> AsyncIterator[bytes]:
     while size:
-        block = await reader.read(min(size, _BLOCK))
+        block = await stream.read(min(size, BLOCK))
         if not block:
             raise EOFError
         size -= len(block)

@@ -16,7 +16,8 @@ import trustme
 from agent.config import Probe
 from agent.probes import Memory
 from agent.probes.certificate import days_left, not_after
-from agent.probes.http import _trusting, http
+from agent.probes.http import http
+from agent.probes.tls import trusting
 from tabuah.errors import DecodeError
 from tabuah.measurement import Kind, Measurement, Role, Stage, Status
 
@@ -35,9 +36,9 @@ def trusted(
     """The host trusts our authority, as SSL_CERT_FILE tells OpenSSL."""
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    _trusting.cache_clear()
+    trusting.cache_clear()
     yield authority
-    _trusting.cache_clear()
+    trusting.cache_clear()
 
 
 def certified(leaf: trustme.LeafCert) -> ssl.SSLContext:
