@@ -1,0 +1,212 @@
+"""What the judge may see, and the words of its verdicts.
+
+Absence is not evidence: whatever was not measured is None, and no rule may read None as 'well'.
+Times are ms since 1970 UTC, of measuring unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from tabuah.measurement import Stage
+from tabuah.report import Occasion
+
+
+class Cause(Enum):
+    """Why something is not as it should be. The value is the word of the contract."""
+
+    UNKNOWN = "unknown"
+    POWER = "power"
+    GATEWAY = "gateway"
+    LAST_MILE = "last_mile"
+    AREA = "area"
+    PROVIDER_CORE = "provider_core"
+    SESSION = "session"
+    CONGESTION = "congestion"
+    CENTRE = "centre"
+    SERVICE = "service"
+    AGENT = "agent"
+    MAINTENANCE = "maintenance"
+    ISOLATED = "isolated"
+
+
+COUNTABLE: Final = frozenset({Cause.LAST_MILE, Cause.AREA, Cause.PROVIDER_CORE})
+"""What the provider answers for, until a contract takes more away or a person decides."""
+
+
+class Confidence(Enum):
+    """Whether a verdict may still change for want of evidence."""
+
+    PROVISIONAL = "provisional"
+    """Made from silence and what was known before it."""
+    FINAL = "final"
+    """Made from the office's own record, or its whole reach of spool has passed."""
+
+
+class Source(Enum):
+    """Who says so."""
+
+    AGENT = "agent"
+    """The office's reports: its probes, its clocks."""
+    GATEWAY = "gateway"
+    """The office's gateway, polled by the agent."""
+    UPS = "ups"
+    COLLECTOR = "collector"
+    """What the collector itself heard, probed or missed."""
+    PEERS = "peers"
+    """The other offices of the same upstream or power group."""
+    INVENTORY = "inventory"
+    """What people wrote down: maintenance, groups, what a UPS feeds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One thing that a verdict rests on."""
+
+    source: Source
+    at_ms: int
+    says: str
+    """In plain English, with the figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A cause, what it rests on, and how sure it is."""
+
+    cause: Cause
+    confidence: Confidence
+    evidence: tuple[Evidence, ...]
+    reason: str
+    """One sentence: which rule matched, or what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one report says of one circuit. Each answer is True, False or, unmeasured, None."""
+
+    circuit: str
+    first_hop: bool | None = None
+    centre: bool | None = None
+    public: bool | None = None
+    """Whether any public address answered; resolvers are not among them."""
+    resolver: bool | None = None
+    """Whether any resolver answered."""
+    port: bool | None = None
+    """Whether the gateway's port to the provider's terminal is up (ifOperStatus)."""
+    session: bool | None = None
+    """Whether the PPP interface over that port is up."""
+    redials: int | None = None
+    """How often the session came back under another ifIndex since the agent began."""
+    no_light: bool | None = None
+    """Whether the gateway's fibre module receives no light."""
+    first_hop_sent: int = 0
+    first_hop_lost: int = 0
+    first_hop_rtt_us: int | None = None
+    sent: int = 0
+    """Packets to whatever lies beyond the first hop, of this cycle."""
+    lost: int = 0
+    rtt_us: int | None = None
+    jitter_us: int | None = None
+    load: float | None = None
+    """Share of the contracted bandwidth in use since the report before, of the fuller way."""
+
+    @property
+    def carried(self) -> bool | None:
+        """Whether anything beyond the office answered; None = nothing was asked."""
+        answers = [a for a in (self.first_hop, self.centre, self.public) if a is not None]
+        return any(answers) if answers else None
+
+    @property
+    def beyond(self) -> bool | None:
+        """Whether anything beyond the first hop answered; None = nothing was asked."""
+        answers = [a for a in (self.centre, self.public) if a is not None]
+        return any(answers) if answers else None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLook:
+    """What one report says of one service."""
+
+    service: str
+    good: bool
+    stage: Stage = Stage.ANSWER
+    """Where it failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One report, as the judge reads it."""
+
+    site: str
+    at_ms: int
+    received_ms: int
+    late: bool
+    """It came out of the spool: it stayed unanswered for 3 s at the office."""
+    interval_ms: int
+    epoch: int
+    seq: int
+    boot_id: bytes
+    uptime_ms: int
+    occasion: Occasion = Occasion.CYCLE
+    path: str = ""
+    srtt_ms: int = 0
+    gateway: bool | None = None
+    """Whether the gateway answered, by ping or poll."""
+    gateway_uptime_ms: int | None = None
+    on_battery: bool | None = None
+    """Whether the UPS runs on its battery."""
+    circuits: tuple[Look, ...] = ()
+    services: tuple[ServiceLook, ...] = ()
+
+    @property
+    def booted_ms(self) -> int:
+        """When the agent's host was started."""
+        return self.at_ms - self.uptime_ms
+
+    @property
+    def gateway_booted_ms(self) -> int | None:
+        """When the gateway was started, if it says."""
+        return None if self.gateway_uptime_ms is None else self.at_ms - self.gateway_uptime_ms
+
+    def look(self, circuit: str) -> Look | None:
+        """Return what it says of one circuit."""
+        return next((look for look in self.circuits if look.circuit == circuit), None)
+
+
+@dataclass(frozen=True, slots=True)
+class CentreSeen:
+    """What the centre itself saw of one office while it heard nothing from it."""
+
+    at_ms: int
+    address: bool | None = None
+    """Whether the office's public address answered."""
+    wrong_digests: int = 0
+    """Reports in its name that failed authentication, since the last good one (usmStats)."""
+    not_in_window: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorSeen:
+    """What the collector knows of its own line at one moment."""
+
+    at_ms: int
+    references: bool | None = None
+    """Whether any reference answered; None = there are none."""
+    hearing: bool = True
+    """Whether a report from any office came within its threshold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Announced work; `sites` are those it touches."""
+
+    sites: frozenset[str]
+    begins_ms: int
+    ends_ms: int
+    why: str = ""
+
+    def covers(self, site: str, at_ms: int) -> bool:
+        """Return whether the site is under this window at that time."""
+        return site in self.sites and self.begins_ms <= at_ms < self.ends_ms
