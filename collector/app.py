@@ -28,15 +28,17 @@ from collector.incidents import Incidents
 from collector.intake import Intake, Verdict
 from collector.keys import site_of
 from collector.live import Received, SiteView
+from collector.mishaps import Mishaps
 from collector.opened import opened
 from collector.own_metrics import OwnMetrics
 from collector.placing import Anchors
+from collector.seldom import Seldom
 from collector.store import Row
 from collector.traffic import Rates, rates
 from collector.view import Readiness
 from tabuah import notification
 from tabuah.block import UnknownBaseError
-from tabuah.errors import DecodeError, TabuahError
+from tabuah.errors import DecodeError
 from tabuah.report import Report, ReportId
 from tabuah.snmp.receiver import Inform, Reason, Receiver, Refused
 
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
 
     from alerts.incident import Incident
     from alerts.message import Message
-    from collector.committer import Committer
+    from collector.committer import Commit, Committer
     from collector.delivery import Address
     from collector.identity import EngineClock, Identity
     from collector.keys import KeyRing
@@ -106,7 +108,9 @@ class Collector:
         self._incidents = Incidents()
         self._rates: dict[str, Rates] = {}
         self._store_error = ""
+        self._store_errors = Seldom()
         self.own = OwnMetrics()
+        self.mishaps = Mishaps(self.own.mishap)
         self.socket: ReceiverSocket
         """Given by the program once it is open."""
         self.committer: Committer
@@ -132,23 +136,22 @@ class Collector:
                 # the first that brought it. A flood of replays takes no room in the queue.
                 self._acknowledge(delivery)
             elif not self.committer.submit(delivery):
-                self._forget(delivery)
+                self.forget([delivery])
             for received in delivery.live:
                 self._hear(received, now)
 
-    def committed(
-        self, deliveries: list[Delivery], seconds: float, error: TabuahError | None
-    ) -> None:
+    def committed(self, commit: Commit) -> None:
         """Answer what is on disk."""
-        self._note_commit(deliveries, seconds, error)
-        for delivery in deliveries:
+        self._note_commit(commit)
+        for delivery in commit.deliveries:
             self._acknowledge(delivery)
 
     def tick(self) -> None:
         """Find who has fallen silent or lost its keys; to be called at least each second."""
         self._keys.refresh()
         for change in self._health.tick(time.monotonic(), self.now_ms()):
-            self._tell(change)
+            with self.mishaps.at("silence"):
+                self._tell(change)
 
     # --- its steps ----------------------------------------------------------------------
 
@@ -212,29 +215,32 @@ class Collector:
             view.clone_reports += 1
             view.cloned_ms = row.received_ms
 
-    def _note_commit(
-        self, deliveries: list[Delivery], seconds: float, error: TabuahError | None
-    ) -> None:
-        if error is not None:
-            log.error("not stored, and not acknowledged: %s", error)
-            self._store_error = str(error)
-            for delivery in deliveries:
-                self._forget(delivery)
+    def _note_commit(self, commit: Commit) -> None:
+        if commit.error is not None:
+            if times := self._store_errors.due(time.monotonic()):
+                log.error("not stored, and not acknowledged, %d times: %s", times, commit.error)
+            self._store_error = str(commit.error)
+            self.forget(commit.deliveries)
             return
-        wrote = False
+        for row, error in commit.unfit.items():
+            # Not acknowledged either: whoever sent it keeps it, and its log says so.
+            log.error("%s: report %d cannot be stored: %s", row.site, row.seq, error)
+            self._intake.unstored(row.site, row.epoch, row.seq)
+            self.own.count("malformed")
+        stored = commit.rows
+        for row in stored:
+            self._intake.stored(row.site, row.epoch, row.seq)
+            self.own.count("late" if row.late else "accepted")
+        if stored:
+            self._store_error = ""
+            self.own.commit_seconds.observe(commit.seconds)
+
+    def forget(self, deliveries: Sequence[Delivery]) -> None:
+        """Take reports for new when they come again: they are not stored."""
         for delivery in deliveries:
             for row in delivery.rows:
-                wrote = True
-                self._intake.stored(row.site, row.epoch, row.seq)
-                self.own.count("late" if row.late else "accepted")
-        if wrote:
-            self._store_error = ""
-            self.own.commit_seconds.observe(seconds)
-
-    def _forget(self, delivery: Delivery) -> None:
-        for row in delivery.rows:
-            self._intake.unstored(row.site, row.epoch, row.seq)
-            self.own.count("unstored")
+                self._intake.unstored(row.site, row.epoch, row.seq)
+                self.own.count("unstored")
 
     def _acknowledge(self, delivery: Delivery) -> None:
         if all(self._intake.is_stored(*report_id) for report_id in delivery.ids):

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, inspect, select, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError
 
 from collector.files import private_folder, sync_folder
 from collector.schema import HEAD, VERSION_TABLE
@@ -57,6 +57,8 @@ def explained(place: str) -> Iterator[None]:
     """Turn the database's errors inside the body into a StoreError that says what to do."""
     try:
         yield
+    except DataError:
+        raise  # a value that does not fit is no trouble of the database
     except DBAPIError as error:
         code = getattr(error.orig, "sqlite_errorcode", None)
         advice = _ADVICE.get(code & 0xFF) if isinstance(code, int) else None

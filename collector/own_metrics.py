@@ -38,6 +38,9 @@ OUTCOMES: Final = (
 """What can become of a report, or of a datagram that was refused; one that was declined rests on a
 report that is held no longer, and comes again whole."""
 
+MISHAPS: Final = ("datagram", "commit", "silence")
+"""Where an error can happen that nobody foresaw."""
+
 # A group commit is one fsync: 2 to 20 ms on good disks, a second on a dying SD card.
 _COMMIT_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
@@ -67,6 +70,13 @@ class OwnMetrics:
             registry=self.registry,
         )
         self._usm_stats = {reason: usm_stats.labels(reason.value) for reason in STAT_OF}
+        mishaps = Counter(
+            "tabuah_mishaps",
+            "Errors that nobody foresaw; the collector went on, and its log has the traceback.",
+            ["where"],
+            registry=self.registry,
+        )
+        self._mishaps = {where: mishaps.labels(where) for where in MISHAPS}
         self.commit_seconds = Histogram(
             "tabuah_commit_seconds",
             "Time of a group commit, until the reports are on disk.",
@@ -93,6 +103,14 @@ class OwnMetrics:
             KeyError: when `outcome` is not one of OUTCOMES.
         """
         self._outcomes[outcome].inc(reports)
+
+    def mishap(self, where: str) -> None:
+        """Count an error that nobody foresaw.
+
+        Raises:
+            KeyError: when `where` is not one of MISHAPS.
+        """
+        self._mishaps[where].inc()
 
     def refused(self, reason: Reason) -> None:
         """Count a refused datagram in usmStats, if its reason is one of theirs."""

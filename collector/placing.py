@@ -43,6 +43,8 @@ class _Anchor(NamedTuple):
 
     boot_ms: float
     learned_ms: float
+    uptime_ms: int
+    """What the office said then."""
 
 
 @dataclass(slots=True)
@@ -67,21 +69,25 @@ class Anchors:
         anchor = boots.get(report.boot_id)
         now_ms = now * 1000
         if live:
+            if anchor is not None and report.uptime_ms < anchor.uptime_ms:
+                # No boot's uptime goes back: what was learned of it was wrong.
+                anchor = None
             boot_ms = now_ms - report.uptime_ms
             if anchor is not None:
                 drift_ms = (now_ms - anchor.learned_ms) * DRIFT
                 boot_ms = min(boot_ms, anchor.boot_ms + drift_ms)
-            anchor = boots[report.boot_id] = _Anchor(boot_ms, now_ms)
+            anchor = boots[report.boot_id] = _Anchor(boot_ms, now_ms, report.uptime_ms)
             boots.move_to_end(report.boot_id)
             while len(boots) > BOOTS_MOST:
                 boots.popitem(last=False)
-        if anchor is None:
-            # A boot of which nothing was heard live: only its own clock speaks of it.
+        age_ms = 0
+        if anchor is not None:
+            age_ms = max(0, round(now_ms - (anchor.boot_ms + report.uptime_ms)))
+        if anchor is None or age_ms > received_ms:
+            # A boot of which nothing was heard live, or what cannot be: only its own clock speaks.
             believed = min(report.wall_ms, received_ms)
             return Placed(believed, believed != report.wall_ms, 0)
-        age_ms = round(now_ms - (anchor.boot_ms + report.uptime_ms))
-        # An uptime that goes back within one boot would make an age of ages.
-        true_ms = max(received_ms - max(age_ms, 0), 0)
+        true_ms = received_ms - age_ms
         skew_ms = report.wall_ms - true_ms
         if abs(skew_ms) <= AGREES_MS:
             believed = min(report.wall_ms, received_ms)

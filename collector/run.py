@@ -106,8 +106,13 @@ class Program:
 
     async def _serve(self, store: Store, keys: KeyRing) -> None:
         collector, options = self._collector, self._options
-        collector.committer = Committer(store.append, collector.committed)
-        collector.socket = ReceiverSocket(*options.listen, collector.handle)
+        mishaps = collector.mishaps
+        collector.committer = Committer(
+            store.append, collector.committed, collector.forget, mishaps
+        )
+        collector.socket = ReceiverSocket(
+            *options.listen, mishaps.guarded("datagram", collector.handle)
+        )
         reflector = Reflector()
         await reflector.start(*options.reflect)
         serving = [

@@ -10,7 +10,7 @@ import pytest
 
 from alerts.message import Status
 from collector.live import State
-from collector.store import Row
+from collector.store import Row, StoreError
 from tabuah import notification
 from tabuah.snmp.client import Answered
 from tabuah.snmp.pdu import Pdu, PduType
@@ -140,3 +140,70 @@ async def test_an_office_taken_out_while_silent_ends_its_incident(
     lone.collector.renew(inventory(GUNUNG_TALANG, KUBUNG))
     lone.wait(60)
     assert len(lone.said) == 2
+
+
+def metric(lone: Centre, sample: str) -> float:
+    """Return a sample of the collector's own metrics."""
+    for line in lone.collector.own.render().decode().splitlines():
+        name, _, value = line.rpartition(" ")
+        if name == sample:
+            return float(value)
+    raise AssertionError(f"no {sample}")
+
+
+async def test_one_report_that_cannot_be_stored_keeps_no_other_back(
+    lone: Centre, caplog: pytest.LogCaptureFixture
+) -> None:
+    append = lone.append
+
+    def particular(rows: Sequence[Row]) -> None:
+        append([row._replace(time_ms=2**70) if row.seq == 13 else row for row in rows])
+
+    lone.append = particular
+    office, other = lone.office(), lone.office(GUNUNG_TALANG)
+    office.reports(1)
+    other.reports(1)
+    office.reports(12, 13, 14, history=True)
+    await until(lambda: len(lone.socket.sent) == 2)
+    for each in (office, other):
+        each.listen()
+        assert each.acknowledged == {1}
+    stored = {row.seq for row in lone.store.reports(KUBUNG, 0, 2**62)}
+    assert stored == {1, 12, 14}
+    assert metric(lone, 'tabuah_reports_total{outcome="malformed"}') == 1
+    assert metric(lone, 'tabuah_reports_total{outcome="late"}') == 2
+    assert "13.02.10: report 13 cannot be stored: Python int too large" in caplog.text
+    assert lone.collector.readiness().storing
+
+
+async def test_a_group_whose_answers_fail_is_forgotten_and_the_next_is_answered(
+    lone: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = lone.office()
+    with monkeypatch.context() as broken:
+        broken.setattr(lone.collector._receiver, "answer", lambda *_, **__: 1 / 0)
+        office.reports(1)
+        await until(lambda: metric(lone, 'tabuah_mishaps_total{where="commit"}') == 1)
+    office.reports(1)
+    await until(lambda: bool(lone.socket.sent))
+    office.listen()
+    assert office.acknowledged == {1}
+
+
+async def test_a_full_disk_is_logged_once_a_minute_with_its_count(
+    lone: Centre, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(_: Sequence[Row]) -> None:
+        raise StoreError("the disk is full")
+
+    lone.append = full
+    for seq in range(1, 8):
+        lone.office().reports(seq)
+        await until(lambda seq=seq: metric(lone, 'tabuah_reports_total{outcome="unstored"}') == seq)
+        lone.wait(10)
+    said = [record.message for record in caplog.records if "not stored" in record.message]
+    assert said == [
+        "not stored, and not acknowledged, 1 times: the disk is full",
+        "not stored, and not acknowledged, 6 times: the disk is full",
+    ]
+    assert not lone.collector.readiness().storing

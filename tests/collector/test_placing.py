@@ -91,6 +91,18 @@ def test_an_uptime_that_runs_slow_is_followed() -> None:
         assert anchors.place(SITE, report, *heard, live=True).time_ms == BEGIN_MS + true_ms
 
 
+def test_an_uptime_that_goes_back_within_a_boot_is_taken_for_what_it_is() -> None:
+    """What was learned from the nonsense before is forgotten: nothing is placed in 1970."""
+    anchors = Anchors()
+    nonsense = packed(1, wall_ms=0, uptime_ms=2**62)
+    anchors.place(SITE, nonsense, BEGIN_MS + 10_000, 10.0, live=True)
+    waiting = packed(1, wall_ms=BEGIN_MS, uptime_ms=5_000)
+    placed = anchors.place(SITE, waiting, BEGIN_MS + 15_000, 15.0, live=False)
+    assert (placed.time_ms, placed.corrected) == (BEGIN_MS, False)
+    assert _heard(anchors, 2, 0) == (20_020, True)
+    assert _heard(anchors, 3, 0) == (30_020, True)
+
+
 @given(st.integers(0, 2**50), st.integers(0, 2**40), st.integers(BEGIN_MS, 2**42), st.booleans())
 def test_nothing_is_ever_placed_in_the_future(
     wall_ms: int, uptime_ms: int, received_ms: int, live: bool

@@ -143,7 +143,12 @@ class Centre:
             say=self.said.append,
         )
         self.collector.socket = self.socket  # type: ignore[assignment]
-        self.collector.committer = Committer(self._append, self.collector.committed)
+        self.collector.committer = Committer(
+            self._append,
+            self.collector.committed,
+            self.collector.forget,
+            self.collector.mishaps,
+        )
         await asyncio.to_thread(self.collector.restore)
         self._committing = asyncio.create_task(self.collector.committer.run())
 
