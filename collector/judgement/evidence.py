@@ -152,6 +152,8 @@ class Observation:
     occasion: Occasion = Occasion.CYCLE
     path: str = ""
     srtt_ms: int = 0
+    backlog: int = 0
+    """Reports that its spool still held: older ones may yet come."""
     gateway: bool | None = None
     """Whether the gateway answered, by ping or poll."""
     gateway_uptime_ms: int | None = None

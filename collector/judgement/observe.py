@@ -45,6 +45,7 @@ def observe(received: Received, site: Site, before: Report | None = None) -> Obs
         occasion=report.occasion,
         path=report.path,
         srtt_ms=report.agent.srtt_ms,
+        backlog=report.agent.backlog,
         gateway=_gateway_answers(report, gateway),
         gateway_uptime_ms=_uptime_ms(gateway),
         on_battery=_on_battery(report.devices),

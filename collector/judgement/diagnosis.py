@@ -1,0 +1,382 @@
+"""Why? Ordered rules; the first that matches gives the cause, the evidence and how sure it is.
+
+The order is that of docs/judgement.md: what would excuse every office is asked before what
+excuses one, and what excuses the provider before what blames it. A rule speaks only from what
+was seen: None is never read as 'well' or 'ill'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from collector.judgement.evidence import (
+    Cause,
+    CentreSeen,
+    CollectorSeen,
+    Confidence,
+    Evidence,
+    Observation,
+    Source,
+    Verdict,
+    Window,
+)
+from collector.judgement.faces import Face
+from inventory.model import Ups
+
+SLACK_MS: Final = 30_000
+"""How exactly a boot's moment is known: uptimes are read at a poll, and devices boot in turn."""
+
+
+class Gap(Enum):
+    """Why there is no record of a stretch, as the reports on both its sides tell."""
+
+    OPEN = "nothing was heard since"
+    OFF = "the host was shut down, and said so"
+    STOPPED = "the agent was stopped, and said so"
+    REBOOTED = "the host rebooted without a word"
+    RESTARTED = "the agent began anew, its host did not"
+    STOOD_STILL = "the agent made no report"
+    MISSING = "the office's reports of that time have not come"
+
+
+class Nature(Enum):
+    """What sort of trouble is asked about."""
+
+    DOWN = "down"
+    GAP = "gap"
+    DEGRADED = "degraded"
+    SERVICE = "service"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Offices that fell together, and the upstream that they share."""
+
+    upstream: str
+    sites: tuple[str, ...]
+    total: int
+    """Offices behind that upstream."""
+    began_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """What is worse than its bounds, and where it begins."""
+
+    says: str
+    from_first_hop: bool | None
+    """Whether the first hop shows it too; None = no first hop is probed."""
+    full: bool | None
+    """Whether the line is full; None = its traffic is not known."""
+    core: bool = False
+    """Public addresses are lost from most offices while first hop and centre answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFault:
+    """A service, or the resolvers, that fail while the line is good."""
+
+    service: str
+    """Its code; `dns` for the resolvers."""
+    failing: tuple[str, ...]
+    asking: int
+    """How many offices ask for it over a good line."""
+    stage: str
+    core: bool = False
+    """It fails with the provider's core."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that is known of one stretch of trouble of one circuit."""
+
+    site: str
+    circuit: str
+    nature: Nature
+    began_ms: int
+    ended_ms: int | None
+    face: Face | None = None
+    """Of a recorded outage."""
+    gap: Gap | None = None
+    """Of an unrecorded stretch."""
+    first: Observation | None = None
+    """The first failing cycle."""
+    before: Observation | None = None
+    """The last report before it."""
+    after: Observation | None = None
+    """The first report after it."""
+    ups: Ups = Ups.UNKNOWN
+    group: Group | None = None
+    centre: CentreSeen | None = None
+    isolated: CollectorSeen | None = None
+    window: Window | None = None
+    slow: Slow | None = None
+    service: ServiceFault | None = None
+
+
+Rule = Callable[[Case], Verdict | None]
+
+
+def diagnose(case: Case) -> Verdict:
+    """Return the verdict of the first rule that matches."""
+    for rule in RULES:
+        verdict = rule(case)
+        if verdict is not None:
+            return verdict
+    return _unknown(case)
+
+
+def _verdict(case: Case, cause: Cause, reason: str, *evidence: Evidence) -> Verdict:
+    final = case.gap is not Gap.OPEN and case.gap is not Gap.MISSING
+    confidence = Confidence.FINAL if final else Confidence.PROVISIONAL
+    return Verdict(cause, confidence, evidence, reason)
+
+
+def _collector(case: Case) -> Verdict | None:
+    if case.isolated is None:
+        return None
+    said = Evidence(
+        Source.COLLECTOR,
+        case.isolated.at_ms,
+        "none of the collector's own references answered, and no office was heard",
+    )
+    return _verdict(case, Cause.ISOLATED, "the collector itself was cut off", said)
+
+
+def _maintenance(case: Case) -> Verdict | None:
+    if case.window is None:
+        return None
+    said = Evidence(
+        Source.INVENTORY, case.window.begins_ms, f"announced work: {case.window.why or 'no reason'}"
+    )
+    return _verdict(case, Cause.MAINTENANCE, "it began inside an announced window", said)
+
+
+def _centre(case: Case) -> Verdict | None:
+    """The line was good all the while; only the centre was not there, or did not answer."""
+    if case.nature is not Nature.GAP or case.face is not Face.GOOD or case.first is None:
+        return None
+    said = Evidence(
+        Source.AGENT,
+        case.first.at_ms,
+        "the office's probes beyond the line were answered while its reports were not",
+    )
+    return _verdict(case, Cause.CENTRE, "the line was good; the centre did not answer", said)
+
+
+def _area(case: Case) -> Verdict | None:
+    if case.group is None:
+        return None
+    group = case.group
+    said = Evidence(
+        Source.PEERS,
+        group.began_ms,
+        f"{len(group.sites)} of {group.total} offices behind '{group.upstream}' were lost within "
+        f"one interval: {', '.join(group.sites)}",
+    )
+    return _verdict(case, Cause.AREA, f"offices behind '{group.upstream}' fell together", said)
+
+
+def _agent(case: Case) -> Verdict | None:
+    if case.nature is not Nature.GAP:
+        return None
+    before, after, seen = case.before, case.after, case.centre
+    if case.gap in {Gap.STOPPED, Gap.RESTARTED, Gap.STOOD_STILL}:
+        at_ms = case.began_ms if after is None else after.at_ms
+        said = Evidence(Source.AGENT, at_ms, f"{case.gap.value}")
+        return _verdict(case, Cause.AGENT, "the agent was not running; the line is unknown", said)
+    if case.gap is Gap.REBOOTED and before is not None and after is not None:
+        booted = after.gateway_booted_ms
+        if booted is not None and booted < before.at_ms - SLACK_MS and not before.on_battery:
+            said = Evidence(
+                Source.GATEWAY,
+                booted,
+                "the gateway ran on while the agent's host rebooted",
+            )
+            return _verdict(case, Cause.AGENT, "only the agent's host restarted", said)
+    if case.gap is Gap.OPEN and seen is not None:
+        if seen.address:
+            said = Evidence(Source.COLLECTOR, seen.at_ms, "the office's address answers")
+            return _verdict(case, Cause.AGENT, "the line answers, the agent does not", said)
+        if seen.wrong_digests or seen.not_in_window:
+            said = Evidence(
+                Source.COLLECTOR,
+                seen.at_ms,
+                f"reports in its name failed authentication: {seen.wrong_digests} wrong digests, "
+                f"{seen.not_in_window} outside the time window",
+            )
+            return _verdict(case, Cause.AGENT, "it speaks, with a bad key or clock", said)
+    return None
+
+
+def _power(case: Case) -> Verdict | None:
+    first, before, after = case.first, case.before, case.after
+    if case.face is Face.NO_POWER and first is not None:
+        said = Evidence(
+            Source.UPS, first.at_ms, "the UPS ran on battery, and the port or gateway was dead"
+        )
+        return _verdict(case, Cause.POWER, "mains lost: on battery with the line's end dead", said)
+    if before is None or case.gap not in {Gap.OPEN, Gap.REBOOTED}:
+        return None
+    battery = Evidence(Source.UPS, before.at_ms, "the last report before said: on battery")
+    if case.gap is Gap.OPEN:
+        if not before.on_battery:
+            return None
+        return _verdict(case, Cause.POWER, "on battery, then silence: it has run out", battery)
+    if after is None:
+        return None
+    evidence = [
+        Evidence(
+            Source.AGENT,
+            after.booted_ms,
+            f"the host booted within the gap ({after.uptime_ms // 1000} s before its first "
+            "report), without a mark of a clean shutdown",
+        )
+    ]
+    if before.on_battery:
+        evidence.append(battery)
+    booted = after.gateway_booted_ms
+    if booted is not None and booted >= before.at_ms - SLACK_MS:
+        evidence.append(Evidence(Source.GATEWAY, booted, "the gateway booted within the gap too"))
+    reason = (
+        "host and gateway lost power"
+        if len(evidence) > 1
+        else "the host lost power; no other device of the office tells of it"
+    )
+    return _verdict(case, Cause.POWER, reason, *evidence)
+
+
+def _gateway(case: Case) -> Verdict | None:
+    if case.face is not Face.NO_GATEWAY or case.first is None:
+        return None
+    evidence = [Evidence(Source.AGENT, case.first.at_ms, "the gateway stopped answering the agent")]
+    booted = None if case.after is None else case.after.gateway_booted_ms
+    if booted is not None and booted >= case.began_ms - SLACK_MS:
+        evidence.append(Evidence(Source.GATEWAY, booted, "the gateway rebooted, the agent did not"))
+    return _verdict(case, Cause.GATEWAY, "the office's own gateway or LAN", *evidence)
+
+
+def _last_mile(case: Case) -> Verdict | None:
+    first = case.first
+    if case.nature is Nature.DEGRADED and case.slow is not None:
+        slow = case.slow
+        # A busy line's own queue lies before the first hop too: only an idle one accuses.
+        if slow.from_first_hop is True and slow.full is False:
+            said = Evidence(Source.AGENT, case.began_ms, slow.says)
+            return _verdict(case, Cause.LAST_MILE, "worse from the first hop on, line idle", said)
+        return None
+    if case.face is not Face.NO_HOP or first is None:
+        return None
+    look = first.look(case.circuit)
+    port = None if look is None else look.port
+    if first.gateway is None and port is None:
+        return None
+    evidence = [
+        Evidence(Source.AGENT, first.at_ms, "agent and gateway ran; the first hop was lost")
+    ]
+    if look is not None and look.no_light:
+        evidence.append(Evidence(Source.GATEWAY, first.at_ms, "the fibre module gets no light"))
+    if port is True:
+        evidence.append(
+            Evidence(Source.GATEWAY, first.at_ms, "the port to the provider's terminal was up")
+        )
+    elif case.ups is Ups.AGENT:
+        # The terminal is not on the UPS: a power cut would look just so.
+        return None
+    return _verdict(case, Cause.LAST_MILE, "lost between the office and the first hop", *evidence)
+
+
+def _session(case: Case) -> Verdict | None:
+    if case.face is not Face.NO_SESSION or case.first is None:
+        return None
+    said = Evidence(
+        Source.GATEWAY, case.first.at_ms, "the port is up, the session was made and lost again"
+    )
+    return _verdict(case, Cause.SESSION, "the provider answers the dialling and refuses", said)
+
+
+def _provider_core(case: Case) -> Verdict | None:
+    if case.face is Face.NO_CORE and case.first is not None:
+        said = Evidence(
+            Source.AGENT,
+            case.first.at_ms,
+            "the first hop answered; neither the centre nor any public address did",
+        )
+        return _verdict(case, Cause.PROVIDER_CORE, "lost beyond the provider's first hop", said)
+    if case.slow is not None and case.slow.core:
+        said = Evidence(Source.PEERS, case.began_ms, case.slow.says)
+        return _verdict(case, Cause.PROVIDER_CORE, "public addresses lost from most offices", said)
+    if case.service is not None and case.service.core:
+        said = Evidence(Source.PEERS, case.began_ms, "public addresses are lost from most offices")
+        return _verdict(case, Cause.PROVIDER_CORE, "it fails with the provider's core", said)
+    if case.slow is not None and case.slow.from_first_hop is False and not case.slow.full:
+        said = Evidence(Source.AGENT, case.began_ms, case.slow.says)
+        return _verdict(case, Cause.PROVIDER_CORE, "worse only beyond the first hop", said)
+    return None
+
+
+def _congestion(case: Case) -> Verdict | None:
+    if case.slow is None or not case.slow.full:
+        return None
+    said = Evidence(Source.GATEWAY, case.began_ms, case.slow.says)
+    return _verdict(case, Cause.CONGESTION, "the line is full", said)
+
+
+def _service(case: Case) -> Verdict | None:
+    fault = case.service
+    if fault is None:
+        return None
+    said = Evidence(
+        Source.AGENT,
+        case.began_ms,
+        f"'{fault.service}' fails at {fault.stage} from {len(fault.failing)} of {fault.asking} "
+        "offices whose line is good",
+    )
+    if fault.service == "dns":
+        reason = "no resolver answers while addresses do"
+    elif len(fault.failing) == 1 and fault.asking > 1:
+        reason = f"closed to this office alone: {fault.failing[0]}"
+    else:
+        reason = "the service itself: its owner, not the line"
+    return _verdict(case, Cause.SERVICE, reason, said)
+
+
+def _unknown(case: Case) -> Verdict:
+    if case.face is Face.NO_PORT:
+        reason = "ONT without power or WAN cable out"
+        source, at_ms = Source.GATEWAY, case.began_ms
+        says = "the gateway's port to the provider's terminal was down; agent and gateway ran"
+    elif case.face is Face.DARK:
+        reason = "no probe divides the way: neither first hop nor port is watched"
+        source, at_ms, says = Source.AGENT, case.began_ms, "everything beyond the office was lost"
+    elif case.face is Face.NO_HOP:
+        reason = "power of the provider's terminal cannot be told from the line"
+        source, at_ms, says = Source.AGENT, case.began_ms, "the first hop was lost"
+    elif case.gap is not None:
+        reason = "nothing is known of this time yet" if case.gap is Gap.OPEN else case.gap.value
+        source, at_ms, says = Source.COLLECTOR, case.began_ms, "no report"
+    else:
+        reason = "nothing tells the cause"
+        source, at_ms = Source.AGENT, case.began_ms
+        says = case.slow.says if case.slow is not None else "it fails"
+    return _verdict(case, Cause.UNKNOWN, reason, Evidence(source, at_ms, says))
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    _collector,
+    _maintenance,
+    _centre,
+    _area,
+    _agent,
+    _power,
+    _gateway,
+    _last_mile,
+    _session,
+    _provider_core,
+    _congestion,
+    _service,
+)
+"""In order; what none of them knows is `unknown`."""
