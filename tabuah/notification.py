@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tabuah import block, oids
 from tabuah.errors import DecodeError
 from tabuah.measurement import Role
+from tabuah.snmp import ber
 from tabuah.snmp.pdu import Tag, VarBind
 
 if TYPE_CHECKING:
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 
     from tabuah.block import Block, FindBase, Packed
     from tabuah.measurement import Measurement
+
+_IS_REPORT = ber.tlv(
+    ber.SEQUENCE,
+    b"".join(
+        ber.tlv(Tag.OID, ber.encode_oid(name))
+        for name in (oids.SNMP_TRAP_OID, oids.REPORT_NOTIFICATION)
+    ),
+)
+_BLOCK_NAME = ber.tlv(Tag.OID, ber.encode_oid(oids.BLOCK))
 
 WAN_ROLES = frozenset({Role.FIRST_HOP, Role.CENTRE, Role.PUBLIC})
 """Probes whose packets cross the line."""
@@ -108,6 +118,31 @@ def is_report(binds: Sequence[VarBind]) -> bool:
         bind.oid == oids.SNMP_TRAP_OID and bind.value == oids.REPORT_NOTIFICATION
         for bind in binds[:2]
     )
+
+
+def own_block(octets: bytes, at: int) -> bytes | None:
+    """Return tabuahBlock's content if `octets[at:]` are bindings as our agents write them.
+
+    None if they are not, or not so written: then `is_report` and `read_block` tell. The key facts
+    between are for other managers and are passed over, whatever they say.
+    """
+    end = len(octets)
+    try:
+        first, at = at, at + 2 + octets[at + 1]
+        if octets[first] != ber.SEQUENCE or not octets.startswith(_IS_REPORT, at):
+            return None
+        at += len(_IS_REPORT)
+        while octets[at + 1] < 0x80 and not octets.startswith(_BLOCK_NAME, at + 2):
+            if octets[at] != ber.SEQUENCE:
+                return None
+            at += 2 + octets[at + 1]
+        tag, start, stop = ber.read(octets, at, end)
+        if tag != ber.SEQUENCE or stop != end or not octets.startswith(_BLOCK_NAME, start):
+            return None
+        tag, start, stop = ber.read(octets, start + len(_BLOCK_NAME), end)
+    except (IndexError, DecodeError):
+        return None
+    return octets[start:stop] if tag == ber.OCTET_STRING and stop == end else None
 
 
 def read_block(binds: Sequence[VarBind], find_base: FindBase = lambda _: None) -> Block:

@@ -6,8 +6,7 @@ whoever decodes must look it up, check the digest, then the time, then decrypt, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tabuah.errors import DecodeError
 from tabuah.snmp import aes, ber, usm
@@ -25,6 +24,11 @@ REPORTABLE = 0x04
 USM_MODEL = 3
 
 _LEVEL_OF: dict[int, Level] = {int(level): level for level in Level}
+
+_USUAL_LEAST: Final = 256
+_VERSION_THEN_HEADER: Final = b"\x02\x01\x03\x30"
+_ONE_FLAG: Final = b"\x04\x01"
+_USM: Final = b"\x02\x01\x03"
 
 
 class CommunityMessage(NamedTuple):
@@ -51,8 +55,7 @@ class Scope(NamedTuple):
     """Where the PDU's tag stands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A message of SNMPv3, its digest not checked and its payload not decrypted."""
 
     msg_id: int
@@ -112,7 +115,11 @@ def open_scope(data: bytes) -> Scope:
     """
     at, stop = ber.enter(data, 0, len(data), ber.SEQUENCE)
     engine_id, at = ber.read_octets(data, at, stop, usm.MAX_ENGINE_ID_OCTETS)
-    name, at = ber.read_octets(data, at, stop, 255)
+    if data[at : at + 2] == b"\x04\0":
+        name = b""
+        at += 2
+    else:
+        name, at = ber.read_octets(data, at, stop, 255)
     if stop != len(data) or ber.read(data, at, stop)[2] != stop:
         raise DecodeError("octets follow the scoped PDU")
     return Scope(engine_id, name, at)
@@ -168,15 +175,20 @@ def encode(
         SecurityParameters(engine_id, stamp, user.name, bytes(mac_length), salt)
     )
     flags = level | REPORTABLE if reportable else level
-    header = (
-        ber.integer(msg_id)
-        + ber.integer(max_size)
-        + bytes((ber.OCTET_STRING, 1, flags))
-        + ber.integer(USM_MODEL)
+    header = b"".join(
+        (ber.integer(msg_id), ber.often(max_size), bytes((ber.OCTET_STRING, 1, flags)), _USM)
     )
     message = ber.tlv(
         ber.SEQUENCE,
-        ber.integer(V3) + ber.tlv(ber.SEQUENCE, header) + ber.octets(security) + scoped,
+        b"".join(
+            (
+                _VERSION_THEN_HEADER,
+                bytes((len(header),)),
+                header,
+                ber.octets(security),
+                scoped,
+            )
+        ),
     )
     if not level:
         return message
@@ -191,6 +203,63 @@ def decode(data: bytes) -> Message:
     Raises:
         DecodeError: if it is none, or of another security model.
     """
+    return _decode_usual(data) or _decode_any(data)
+
+
+def _decode_usual(data: bytes) -> Message | None:
+    """Return the message if it is written as an agent's report is, else None.
+
+    This is what the collector does thousands of times a second, in a fifth of the time of
+    `_decode_any`: an encrypted message of 260 to 65,539 octets whose parts have lengths of one
+    octet, and whose numbers are not negative. Whatever it returns, `_decode_any` returns too.
+    """
+    size = len(data)
+    if (
+        size < _USUAL_LEAST
+        or data[:2] != b"\x30\x82"
+        or int.from_bytes(data[2:4], "big") + 4 != size
+        or data[4:8] != _VERSION_THEN_HEADER
+    ):
+        return None
+    # Positions stay below 9 + 4 * 127: with the least size checked again where they may not.
+    header_stop = 9 + data[8]
+    at = 11 + data[10]
+    msg_id = int.from_bytes(data[11:at], "big")
+    if data[9] != 2 or not 11 < at < 16 or data[11] & 0x80 or data[at] != 2:
+        return None
+    start = at + 2
+    at = start + data[at + 1]
+    max_size = int.from_bytes(data[start:at], "big")
+    if not start < at < start + 5 or data[start] & 0x80 or max_size < SMALLEST_MAX_SIZE:
+        return None
+    flags = data[at + 2]
+    if (
+        data[at : at + 2] != _ONE_FLAG
+        or flags & 0x03 != Level.AUTH_PRIV
+        or data[at + 3 : at + 6] != _USM
+        or at + 6 != header_stop
+    ):
+        return None
+    security = usm.decode_usual(data, header_stop)
+    if security is None:
+        return None
+    parameters, mac_at, at = security
+    if at + 4 > size or data[at : at + 2] != b"\x04\x82":
+        return None
+    if int.from_bytes(data[at + 2 : at + 4], "big") + at + 4 != size:
+        return None
+    return Message(
+        msg_id,
+        max_size,
+        Level.AUTH_PRIV,
+        bool(flags & REPORTABLE),
+        parameters,
+        mac_at,
+        data[at + 4 :],
+    )
+
+
+def _decode_any(data: bytes) -> Message:
     at, stop = ber.enter(data, 0, len(data), ber.SEQUENCE)
     number, at = ber.read_integer(data, at, stop)
     if number != V3 or stop != len(data):

@@ -56,6 +56,7 @@ _UNSIGNED: dict[Tag, int] = {
 }
 _OCTETS = frozenset({Tag.OCTET_STRING, Tag.OPAQUE, Tag.IP_ADDRESS})
 _EMPTY = frozenset({Tag.NULL, Tag.NO_SUCH_OBJECT, Tag.NO_SUCH_INSTANCE, Tag.END_OF_MIB_VIEW})
+_NO_ERROR = b"\x02\x01\0\x02\x01\0"
 _PDU_TYPE_OF: dict[int, PduType] = {int(kind): kind for kind in PduType}
 
 Value = int | bytes | Oid | None
@@ -125,27 +126,63 @@ def decode_pdu(data: bytes, start: int = 0, end: int | None = None) -> Pdu:
     Raises:
         DecodeError: if it is none, or more follows.
     """
-    end = len(data) if end is None else end
+    data = data if end is None else data[:end]
+    kind, request_id, error_status, error_index, at = open_pdu(data, start)
+    return Pdu(kind, request_id, error_status, error_index, decode_bindings(data, at))
+
+
+class Head(NamedTuple):
+    """A PDU without its bindings."""
+
+    type: PduType
+    request_id: int
+    error_status: int
+    error_index: int
+    bindings_at: int
+    """Where the first binding stands; the last one ends with the data."""
+
+
+def open_pdu(data: bytes, start: int) -> Head:
+    """Return the head of the PDU that fills `data[start:]`; its bindings are not looked at.
+
+    Raises:
+        DecodeError: if it is none, or more follows.
+    """
+    end = len(data)
     tag, at, stop = ber.read(data, start, end)
     kind = _PDU_TYPE_OF.get(tag)
     if kind is None:
         raise DecodeError(f"no PDU of SNMPv2 has the tag {tag:#04x}")
     request_id, at = ber.read_integer(data, at, stop)
-    error_status, at = ber.read_integer(data, at, stop)
-    error_index, at = ber.read_integer(data, at, stop)
+    if at + 6 <= stop and data[at : at + 6] == _NO_ERROR:
+        error_status = error_index = 0
+        at += 6
+    else:
+        error_status, at = ber.read_integer(data, at, stop)
+        error_index, at = ber.read_integer(data, at, stop)
     if not -(2**31) <= request_id < 2**31:
         raise DecodeError("request-id above 32 bits")
     at, bindings_stop = ber.enter(data, at, stop, ber.SEQUENCE)
     if stop != end or bindings_stop != stop:
         raise DecodeError("octets follow the PDU")
+    return Head(kind, request_id, error_status, error_index, at)
+
+
+def decode_bindings(data: bytes, at: int) -> tuple[VarBind, ...]:
+    """Return the bindings that fill `data[at:]`.
+
+    Raises:
+        DecodeError: if they are none.
+    """
+    end = len(data)
     varbinds: list[VarBind] = []
-    while at < stop:
-        tag, at, binding_stop = ber.read(data, at, stop)
+    while at < end:
+        tag, at, binding_stop = ber.read(data, at, end)
         if tag != ber.SEQUENCE:
             raise DecodeError(f"tag {tag:#04x} where a binding should stand")
         varbinds.append(_decode_varbind(data, at, binding_stop))
         at = binding_stop
-    return Pdu(kind, request_id, error_status, error_index, tuple(varbinds))
+    return tuple(varbinds)
 
 
 def decode_head(data: bytes, start: int, end: int) -> tuple[PduType, int]:

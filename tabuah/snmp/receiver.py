@@ -13,19 +13,22 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from tabuah.errors import DecodeError
-from tabuah.snmp import message, reporting, usm
-from tabuah.snmp.message import Message, Scope, ScopedPdu
-from tabuah.snmp.pdu import Pdu, PduType, decode_pdu
+from tabuah.snmp import ber, message, reporting, usm
+from tabuah.snmp.message import Message, Scope
+from tabuah.snmp.pdu import Pdu, PduType, VarBind, decode_bindings, open_pdu
 from tabuah.snmp.policer import Policer
 from tabuah.snmp.usm import NOBODY, EngineTime, Level, Stat, UsmUser
 
 Keys = Callable[[str], UsmUser | None]
 """The user of that name, with keys localised to the receiver's engine ID; None = unknown."""
+Own = Callable[[bytes, int], bytes | None]
+"""What the caller wants of bindings (octets, and where in them they begin) that it can read by
+itself; None = they are to be decoded."""
 
 
 class Reason(Enum):
@@ -58,19 +61,30 @@ STAT_OF: Final[dict[Reason, Stat]] = {
 """The counter of usmStats in which a refusal counts; the other reasons have none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inform:
+class Inform(NamedTuple):
     """An authentic inform, not answered yet."""
 
     user: UsmUser
-    pdu: Pdu
     msg_id: int
     level: Level
     max_size: int
     """What the sender can receive, in octets."""
     scope: Scope
-    scoped: bytes = field(repr=False)
+    scoped: bytes
     """The scoped PDU's octets, in plain."""
+    request_id: int
+    error_status: int
+    error_index: int
+    own: bytes | None
+    """What `Own` made of the bindings."""
+    varbinds: tuple[VarBind, ...]
+    """Decoded where `own` is None, else empty."""
+
+    @property
+    def pdu(self) -> Pdu:
+        """The PDU, as far as its bindings were decoded."""
+        head = (self.request_id, self.error_status, self.error_index)
+        return Pdu(PduType.INFORM, *head, self.varbinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +93,9 @@ class Refused:
 
     reason: Reason
     reply: bytes | None = None
+
+
+_NO_INDEX_NO_BINDINGS: Final = ber.integer(0) + ber.tlv(ber.SEQUENCE, b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +115,7 @@ class Receiver:
         engine_id: bytes,
         keys: Keys,
         *,
+        own: Own = lambda _, __: None,
         policer: Policer | None = None,
         seed: int | None = None,
     ) -> None:
@@ -107,6 +125,7 @@ class Receiver:
             engine_id: ours, 5 to 32 octets; of at most 16, net-snmp's 64-octet probe can be
                 answered within its size and a half.
             keys: looks a user up; called for each datagram that names our engine.
+            own: reads bindings of the caller's own, so that they need not be decoded.
             policer: rations the Reports to the unauthenticated.
             seed: where salts begin; drawn at random, but for tests.
 
@@ -117,6 +136,7 @@ class Receiver:
             raise ValueError("an engine ID has 5 to 32 octets (RFC 3411)")
         self._engine_id = engine_id
         self._keys = keys
+        self._own = own
         self._policer = Policer() if policer is None else policer
         self._salt = secrets.randbits(64) if seed is None else seed
         self.refused: dict[Reason, int] = dict.fromkeys(Reason, 0)
@@ -136,37 +156,53 @@ class Receiver:
             source: the sender's address, for the same; empty puts all in one bucket.
         """
         try:
-            if message.version(datagram) != message.V3:
-                return self._refuse(Reason.WRONG_VERSION)
             received = message.decode(datagram)
         except DecodeError:
-            return self._refuse(Reason.MALFORMED)
-        arrival = _Arrival(received, len(datagram), engine_time, now, source)
+            return self._refuse(_unreadable(datagram))
         reason, user = self._judge(datagram, received, engine_time)
         if reason is not None:
+            arrival = _Arrival(received, len(datagram), engine_time, now, source)
             return self._refuse(reason, arrival, user)
         try:
             scoped = message.decrypt(received, user)
             scope = message.open_scope(scoped)
         except DecodeError:
+            arrival = _Arrival(received, len(datagram), engine_time, now, source)
             private = received.level is Level.AUTH_PRIV
             return self._refuse(Reason.DECRYPTION if private else Reason.MALFORMED, arrival)
         try:
-            pdu = decode_pdu(scoped, scope.pdu_at)
+            kind, request_id, error_status, error_index, at = open_pdu(scoped, scope.pdu_at)
+            own = self._own(scoped, at)
+            varbinds = decode_bindings(scoped, at) if own is None else ()
         except DecodeError:
             return self._refuse(Reason.MALFORMED)
-        if pdu.type is not PduType.INFORM:
+        if kind is not PduType.INFORM:
             return self._refuse(Reason.WRONG_PDU)
-        level, max_size = received.level, received.max_size
-        return Inform(user, pdu, received.msg_id, level, max_size, scope, scoped)
+        return Inform(
+            user,
+            received.msg_id,
+            received.level,
+            received.max_size,
+            scope,
+            scoped,
+            request_id,
+            error_status,
+            error_index,
+            own,
+            varbinds,
+        )
 
     def refuse(self, inform: Inform, engine_time: EngineTime, error_status: int) -> bytes:
         """Return the Response that says why the inform is not taken (RFC 3416 section 3)."""
-        scope = inform.scope
-        response = Pdu(PduType.RESPONSE, inform.pdu.request_id, error_status)
-        scoped = message.encode_scoped(
-            ScopedPdu(scope.context_engine_id, scope.context_name, response)
+        context = inform.scoped[_context_at(inform.scoped) : inform.scope.pdu_at]
+        pdu = b"".join(
+            (
+                ber.integer(inform.request_id),
+                ber.often(error_status),
+                _NO_INDEX_NO_BINDINGS,
+            )
         )
+        scoped = ber.tlv(ber.SEQUENCE, b"".join((context, ber.tlv(PduType.RESPONSE, pdu))))
         return self._respond(inform, scoped, engine_time)
 
     def answer(self, inform: Inform, engine_time: EngineTime, *, echo: bool) -> bytes:
@@ -175,10 +211,9 @@ class Receiver:
         With `echo` it repeats the variables, as RFC 3416 section 4.2.7 asks; without, or if the
         sender cannot receive so much, it has none.
         """
-        pdu, scope = inform.pdu, inform.scope
-        if echo and not (pdu.error_status or pdu.error_index):
+        if echo and not (inform.error_status or inform.error_index):
             # The same scoped PDU with its tag turned: nothing needs encoding.
-            at = scope.pdu_at
+            at = inform.scope.pdu_at
             scoped = inform.scoped[:at] + bytes((PduType.RESPONSE,)) + inform.scoped[at + 1 :]
             datagram = self._respond(inform, scoped, engine_time)
             if len(datagram) <= inform.max_size:
@@ -234,3 +269,16 @@ class Receiver:
             salt=self._salt.to_bytes(usm.SALT_OCTETS, "big"),
             reportable=False,
         )
+
+
+def _unreadable(datagram: bytes) -> Reason:
+    """Return why a datagram that is no message of SNMPv3 is refused."""
+    try:
+        other = message.version(datagram) != message.V3
+    except DecodeError:
+        other = False
+    return Reason.WRONG_VERSION if other else Reason.MALFORMED
+
+
+def _context_at(scoped: bytes) -> int:
+    return ber.read(scoped, 0, len(scoped))[1]

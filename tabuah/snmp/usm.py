@@ -193,8 +193,8 @@ def encode_security(parameters: SecurityParameters) -> bytes:
         b"".join(
             (
                 ber.octets(parameters.engine_id),
-                ber.integer(parameters.stamp.boots),
-                ber.integer(parameters.stamp.time),
+                ber.often(parameters.stamp.boots),
+                ber.often(parameters.stamp.time),
                 ber.octets(parameters.user.encode()),
                 ber.octets(parameters.mac),
                 ber.octets(parameters.salt),
@@ -226,6 +226,48 @@ def decode_security(data: bytes, start: int, end: int) -> tuple[SecurityParamete
         raise DecodeError("user name is not UTF-8") from None
     stamp = EngineTime(boots, time)
     return SecurityParameters(engine_id, stamp, user, mac, salt), mac_stop - len(mac)
+
+
+def decode_usual(data: bytes, at: int) -> tuple[SecurityParameters, int, int] | None:
+    """Return the parameters whose OCTET STRING begins at `at`, where the MAC stands, and the end.
+
+    None if they are not written as those of a report: see `message.decode`. The data must have
+    256 octets at least.
+    """
+    stop = at + 2 + data[at + 1]
+    if data[at] != 4 or data[at + 1] > 0x7F or data[at + 2] != 0x30 or stop > len(data):
+        return None
+    engine_at = at + 6
+    boots_at = engine_at + data[at + 5] + 2
+    if data[at + 3] != stop - at - 4 or data[at + 4] != 4 or boots_at > engine_at + 34:
+        return None
+    time_at = boots_at + data[boots_at - 1] + 2
+    if data[boots_at - 2] != 2 or not boots_at + 2 < time_at < boots_at + 7:
+        return None
+    name_at = time_at + data[time_at - 1] + 2
+    if data[time_at - 2] != 2 or not time_at + 2 < name_at < time_at + 7:
+        return None
+    mac_at = name_at + data[name_at - 1] + 2
+    if data[name_at - 2] != 4 or mac_at > name_at + 34:
+        return None
+    salt_at = mac_at + data[mac_at - 1] + 2
+    if data[mac_at - 2] != 4 or salt_at > mac_at + 66 or data[salt_at - 2] != 4:
+        return None
+    if salt_at + data[salt_at - 1] != stop or stop > salt_at + 64:
+        return None
+    if data[boots_at] & 0x80 or data[time_at] & 0x80:
+        return None
+    try:
+        user = data[name_at : mac_at - 2].decode()
+    except UnicodeDecodeError:
+        return None
+    stamp = EngineTime(
+        int.from_bytes(data[boots_at : time_at - 2], "big"),
+        int.from_bytes(data[time_at : name_at - 2], "big"),
+    )
+    engine_id = data[engine_at : boots_at - 2]
+    mac, salt = data[mac_at : salt_at - 2], data[salt_at:stop]
+    return SecurityParameters(engine_id, stamp, user, mac, salt), mac_at, stop
 
 
 def initial_vector(stamp: EngineTime, salt: bytes) -> bytes:
