@@ -79,6 +79,7 @@ class Program:
         self._inventory = load(options.inventory)
         self._outboxes: list[channels.Outbox] = []
         self._stopping = asyncio.Event()
+        self._failed = False
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; SIGHUP reads the inventory anew."""
@@ -103,6 +104,8 @@ class Program:
             await asyncio.to_thread(self._collector.restore)
             loop.add_signal_handler(signal.SIGHUP, self._reload)
             await self._serve(store, keys)
+        if self._failed:
+            raise TabuahError("the collector failed; its log says where")
 
     async def _serve(self, store: Store, keys: KeyRing) -> None:
         collector, options = self._collector, self._options
@@ -191,6 +194,7 @@ class Program:
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
             log.error("stopping: a task failed", exc_info=task.exception())
+            self._failed = True
             self._stopping.set()
 
 

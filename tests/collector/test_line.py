@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -196,10 +197,13 @@ async def test_a_full_disk_is_logged_once_a_minute_with_its_count(
     def full(_: Sequence[Row]) -> None:
         raise StoreError("the disk is full")
 
+    def unstored(count: int) -> bool:
+        return metric(lone, 'tabuah_reports_total{outcome="unstored"}') == count
+
     lone.append = full
     for seq in range(1, 8):
         lone.office().reports(seq)
-        await until(lambda seq=seq: metric(lone, 'tabuah_reports_total{outcome="unstored"}') == seq)
+        await until(partial(unstored, seq))
         lone.wait(10)
     said = [record.message for record in caplog.records if "not stored" in record.message]
     assert said == [

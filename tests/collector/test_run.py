@@ -1,0 +1,43 @@
+"""`tabuah collector run` as a service manager sees it: what it refuses, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+
+import pytest
+
+from collector.run import Options, Program
+from tabuah.errors import TabuahError
+from tests.support.programs import free_port
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> Options:
+    folder = tmp_path / "inventory"
+    folder.mkdir()
+    (folder / "inventory.yaml").write_text(
+        "organisation: Dinas Uji\nsites: [{code: x, name: X, circuits: [{id: telkom}]}]\n"
+    )
+    return Options(
+        inventory=folder,
+        data=tmp_path / "data",
+        listen=("127.0.0.1", free_port(socket.SOCK_DGRAM)),
+        reflect=("127.0.0.1", free_port(socket.SOCK_DGRAM)),
+        http=("127.0.0.1", free_port(socket.SOCK_STREAM)),
+    )
+
+
+async def test_a_collector_that_stops_because_a_part_of_it_failed_does_not_end_well(
+    options: Options, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(_: Program) -> None:
+        await asyncio.sleep(0)
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr(Program, "_tick", fail)
+    async with asyncio.timeout(20):
+        with pytest.raises(TabuahError, match="the collector failed; its log says where"):
+            await Program(options).run()
+    assert "unforeseen" in caplog.text
