@@ -113,21 +113,46 @@ class Program:
         collector.committer = Committer(
             store.append, collector.committed, collector.forget, mishaps
         )
-        collector.socket = ReceiverSocket(
-            *options.listen, mishaps.guarded("datagram", collector.handle)
-        )
-        reflector = Reflector()
-        await reflector.start(*options.reflect)
-        serving = [
-            Serving(make_app(collector, options.token), tcp_socket(*options.http), options.tls),
-            Serving(make_app(collector), unix_socket(options.data / SOCKET_NAME)),
-        ]
-        for server in serving:
-            await server.start()
+        with contextlib.ExitStack() as doors:
+            collector.socket = ReceiverSocket(
+                *options.listen, mishaps.guarded("datagram", collector.handle)
+            )
+            doors.callback(collector.socket.close)
+            reflector = await _open_reflector(*options.reflect)
+            doors.callback(reflector.close)
+            page = doors.enter_context(tcp_socket(*options.http))
+            local = doors.enter_context(unix_socket(options.data / SOCKET_NAME))
+            serving = [
+                Serving(make_app(collector, options.token), page, options.tls),
+                Serving(make_app(collector), local),
+            ]
+            for server in serving:
+                await server.start()
+            tasks = self._start_tasks(store, keys)
+            sd_notify.notify("READY=1")
+            log.info(
+                "%s: %d offices; reports on %s:%d/udp, page on %s:%d",
+                self._inventory.organisation,
+                len(self._inventory.sites),
+                options.listen[0],
+                collector.socket.port,
+                *options.http,
+            )
+            await self._stopping.wait()
+            sd_notify.notify("STOPPING=1")
+            for server in serving:
+                await server.stop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        (options.data / SOCKET_NAME).unlink(missing_ok=True)
+        await asyncio.to_thread(_save, keys)
+
+    def _start_tasks(self, store: Store, keys: KeyRing) -> list[asyncio.Task[None]]:
         tasks = [
             asyncio.create_task(work)
             for work in (
-                collector.committer.run(),
+                self._collector.committer.run(),
                 self._tick(),
                 self._upkeep(store, keys),
                 *(outbox.run() for outbox in self._outboxes),
@@ -135,26 +160,7 @@ class Program:
         ]
         for task in tasks:
             task.add_done_callback(self._ended)
-        sd_notify.notify("READY=1")
-        log.info(
-            "%s: %d offices; reports on %s:%d/udp, page on %s:%d",
-            self._inventory.organisation,
-            len(self._inventory.sites),
-            options.listen[0],
-            collector.socket.port,
-            *options.http,
-        )
-        await self._stopping.wait()
-        sd_notify.notify("STOPPING=1")
-        collector.socket.close()
-        reflector.close()
-        for server in serving:
-            await server.stop()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        (options.data / SOCKET_NAME).unlink(missing_ok=True)
-        await asyncio.to_thread(_save, keys)
+        return tasks
 
     async def _tick(self) -> None:
         every = sd_notify.watchdog_s()
@@ -210,6 +216,18 @@ def open_channels(inventory: Inventory, client: httpx.AsyncClient) -> list[chann
             url = url.resolve(inventory.directory)
         outboxes.append(channels.Outbox(channel.name, channels.webhook(url, client)))
     return outboxes
+
+
+async def _open_reflector(host: str, port: int) -> Reflector:
+    reflector = Reflector()
+    try:
+        await reflector.start(host, port)
+    except OSError as error:
+        raise TabuahError(
+            f"cannot reflect STAMP packets on {host}:{port}/udp: {error.strerror}; is another "
+            "collector running, or is the address of another machine? choose one with --reflect"
+        ) from error
+    return reflector
 
 
 def _save(keys: KeyRing) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,14 @@ async def test_a_collector_that_stops_because_a_part_of_it_failed_does_not_end_w
         with pytest.raises(TabuahError, match="the collector failed; its log says where"):
             await Program(options).run()
     assert "unforeseen" in caplog.text
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "192.0.2.1", "no such host"])
+async def test_a_reflector_that_cannot_have_its_address_is_an_error_in_words(
+    options: Options, host: str
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        reflect = (host, taken.getsockname()[1])
+        with pytest.raises(TabuahError, match=r"cannot reflect .*choose one with --reflect"):
+            await Program(replace(options, reflect=reflect)).run()
