@@ -98,7 +98,8 @@ class Health:
         report = received.report
         self._watches[site] = _Watch(now, threshold_s(report.interval_ms, report.agent.srtt_ms))
         view.last = received
-        return self._signal(view, Signal.HEARD, received.time_ms)
+        # A report that was made in the cut and retried proves the line only once it is here.
+        return self._signal(view, Signal.HEARD, received.received_ms)
 
     def tick(self, now: float, now_ms: int) -> list[Change]:
         """Return the offices that fell silent; to be called at least each second."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from collector.health import TRANSITIONS, Change, Health, Signal, threshold_s
@@ -84,6 +86,17 @@ def test_a_silent_office_is_up_with_the_next_report(watched: Watched) -> None:
     change = watched.hear()
     assert change is not None
     assert (change.before, change.after) == (State.SILENT, State.UP)
+
+
+def test_a_silence_ends_when_a_report_came_not_when_it_was_made(watched: Watched) -> None:
+    watched.hear()
+    watched.wait(10)
+    made_in_the_cut = replace(watched.received(), time_ms=watched.now_ms)
+    watched.wait(20)
+    came = replace(made_in_the_cut, received_ms=watched.now_ms)
+    change = watched.health.heard(SITE, came, watched.now)
+    assert change is not None
+    assert change.at_ms == watched.now_ms
 
 
 def test_a_collector_that_stood_still_calls_nobody_silent_before_it_has_listened(
