@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from alerts.pipeline import Pipeline
@@ -192,7 +193,7 @@ class Collector:
             )
             rows.append(row)
             if is_live:
-                live.append(opened(row))
+                live.append(replace(opened(row), skew_ms=placed.skew_ms))
                 self._bases.keep(site, packed.octets)
             if not brought.history:
                 self._look_for_clone(row, now)

@@ -90,7 +90,7 @@ DROPPED = Family(
 SKEW = Family(
     "tabuah_agent_clock_skew_seconds",
     "gauge",
-    "Office's clock minus the collector's; a report that was sent again reads early by its wait.",
+    "Office's clock minus the collector's, by the quickest report of its boot.",
 )
 RESIDENT = Family(
     "tabuah_agent_resident_memory_bytes", "gauge", "Resident memory of the agent's process."

@@ -204,12 +204,10 @@ def _site(out: _Out, text: _SiteText, site: Site, view: SiteView | None, now_ms:
         if up is not None:
             out[families.CIRCUIT_UP].append(f"{text.circuit(circuit.id)}{int(up)}")
     received = view.last
-    skew_ms = (
-        report.wall_ms - received.time_ms
-        if received.corrected
-        else report.wall_ms + report.agent.srtt_ms // 2 - received.received_ms
-    )
-    out[families.SKEW].append(f"{text.plain}{skew_ms / 1000}")
+    if received.skew_ms is not None:
+        # Against the quickest report, which took half a round trip too.
+        skew_ms = received.skew_ms + report.agent.srtt_ms // 2
+        out[families.SKEW].append(f"{text.plain}{skew_ms / 1000}")
     if not received.unread:  # else it may say much, and we cannot know what
         _agent(out, text, report)
     _probes(out, text, report.measurements)

@@ -1,4 +1,7 @@
-"""Stored reports as people see them: read, or by their head where that is all that can be read."""
+"""Stored reports as people see them: read, or by their head where that is all that can be read.
+
+Nobody looks at most of the reports that come: they are kept packed, and read when somebody does.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,21 @@ from tabuah.report import Occasion, Report, ReportId
 log = logging.getLogger(__name__)
 
 
+class Kept(Row):
+    """A row that stands in the live view: `collector.live.Heard`."""
+
+    __slots__ = ()
+
+    @property
+    def interval_ms(self) -> int:
+        """When its office means to report again."""
+        return block.unpack(self.block).interval_ms
+
+    def opened(self) -> Received:
+        """Return the report."""
+        return opened(self)
+
+
 def opened(row: Row) -> Received:
     """Return the report of a row; of one that is too new or damaged, what its head says."""
     packed = block.unpack(row.block)
@@ -23,7 +41,7 @@ def opened(row: Row) -> Received:
     except DecodeError as error:
         log.debug("%s: kept unread: %s", row.site, error)
         report, unread = _by_head(row.site, packed), True
-    return Received(report, row.received_ms, row.time_ms, row.corrected, row.late, unread)
+    return Received(report, row.received_ms, row.time_ms, row.corrected, row.late, unread=unread)
 
 
 def _by_head(site: str, packed: Packed) -> Report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
@@ -11,6 +12,7 @@ import pytest
 
 from alerts.message import Status
 from collector.live import State
+from collector.metrics import SitesPage
 from collector.store import Row, StoreError
 from tabuah import notification
 from tabuah.snmp.client import Answered
@@ -211,3 +213,18 @@ async def test_a_full_disk_is_logged_once_a_minute_with_its_count(
         "not stored, and not acknowledged, 6 times: the disk is full",
     ]
     assert not lone.collector.readiness().storing
+
+
+async def test_a_report_that_was_retried_for_seconds_shows_no_false_skew(lone: Centre) -> None:
+    office = lone.office()
+    office.reports(1)
+    lone.wait(10)
+    waiting = office.packed(2)
+    lone.wait(7)
+    office.send([waiting])
+    view = lone.collector.view(KUBUNG)
+    assert view is not None
+    page = SitesPage().render(lone.inventory, [view], lone.collector.now_ms()).decode()
+    found = re.search(r'^tabuah_agent_clock_skew_seconds\{site="13\.02\.10"\} (.*)$', page, re.M)
+    assert found is not None
+    assert abs(float(found[1])) < 0.01

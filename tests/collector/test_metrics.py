@@ -279,7 +279,7 @@ def test_an_interface_of_unknown_state_says_nothing(oper_status: int, up: int | 
 
 def test_the_skew_of_a_corrected_report_is_what_was_corrected() -> None:
     wrong = received(report(KUBUNG, wall_ms=NOW_MS - 3_600_000))
-    fixed = replace(wrong, time_ms=NOW_MS - 4_000, corrected=True)
+    fixed = replace(wrong, time_ms=NOW_MS - 4_000, corrected=True, skew_ms=-3_596_020)
     samples = rendered([SiteView(KUBUNG, State.UP, 0, fixed)])
     assert one(samples, "tabuah_agent_clock_skew_seconds") == -3_596
 

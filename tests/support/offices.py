@@ -169,7 +169,8 @@ def report(
 
 def received(what: Report, received_ms: int = NOW_MS - 3_980, *, late: bool = False) -> Received:
     """Return a report as the collector took it."""
-    return Received(what, received_ms, what.wall_ms, corrected=False, late=late)
+    skew_ms = what.wall_ms - received_ms
+    return Received(what, received_ms, what.wall_ms, corrected=False, late=late, skew_ms=skew_ms)
 
 
 def view(code: str, state: State = State.UP, *, since_ms: int = NOW_MS - 9_000_000) -> SiteView:
