@@ -32,7 +32,7 @@ from agent import config
 from fuzz.forgery import Captured, Maker, Thief, lies, mutated, probe
 from fuzz.seeds import inform, report
 from fuzz.tap import Queue, Tap
-from tabuah import notification
+from tabuah import block, notification
 from tabuah.errors import DecodeError
 from tabuah.snmp import message
 from tabuah.snmp.usm import Auth, UsmUser
@@ -148,6 +148,8 @@ class Siege:
         self._agent: subprocess.Popen[bytes]
         self._config: config.Config
         self._ku: bytes
+        self._bases: dict[bytes, bytes] = {}
+        """All reports that passed, by the name that later ones rest on them by."""
 
     def run(self, datagrams: int, forged: int, lies_sent: int, overload_s: float) -> Verdict:
         """Put the programs to all waves, of so many datagrams each way."""
@@ -373,9 +375,11 @@ class Siege:
         try:
             received = message.decode(datagram)
             scoped = message.decode_scoped(message.decrypt(received, user))
-            return len(notification.read_block(scoped.pdu.varbinds).reports)
-        except DecodeError:  # one upon another report: never a batch
+            brought = notification.read_block(scoped.pdu.varbinds, self._bases.get).reports
+        except DecodeError:
             return 1
+        self._bases |= {block.base_name(one.octets): one.octets for one in brought}
+        return len(brought)
 
     def _enrol_thief(self) -> bytes:
         """Return the good key of another office, with which ours may not be played."""
