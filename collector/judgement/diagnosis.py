@@ -108,6 +108,8 @@ class Case:
     """The last report before it."""
     after: Observation | None = None
     """The first report after it."""
+    pending: bool = False
+    """The office holds reports back that may yet fill this gap."""
     ups: Ups = Ups.UNKNOWN
     group: Group | None = None
     centre: CentreSeen | None = None
@@ -130,7 +132,7 @@ def diagnose(case: Case) -> Verdict:
 
 
 def _verdict(case: Case, cause: Cause, reason: str, *evidence: Evidence) -> Verdict:
-    final = case.gap is not Gap.OPEN and case.gap is not Gap.MISSING
+    final = case.gap is not Gap.OPEN and not (case.gap is not None and case.pending)
     confidence = Confidence.FINAL if final else Confidence.PROVISIONAL
     return Verdict(cause, confidence, evidence, reason)
 
@@ -157,7 +159,10 @@ def _maintenance(case: Case) -> Verdict | None:
 
 def _centre(case: Case) -> Verdict | None:
     """The line was good all the while; only the centre was not there, or did not answer."""
-    if case.nature is not Nature.GAP or case.face is not Face.GOOD or case.first is None:
+    if case.face is not Face.GOOD or case.first is None:
+        return None
+    look = case.first.look(case.circuit)
+    if look is not None and look.centre:
         return None
     said = Evidence(
         Source.AGENT,
@@ -184,6 +189,13 @@ def _agent(case: Case) -> Verdict | None:
     if case.nature is not Nature.GAP:
         return None
     before, after, seen = case.before, case.after, case.centre
+    if case.face is Face.GOOD and case.first is not None:
+        said = Evidence(
+            Source.AGENT,
+            case.first.at_ms,
+            "the centre answered the office's probe while its reports were not taken",
+        )
+        return _verdict(case, Cause.AGENT, "the line was good; its reports were not taken", said)
     if case.gap in {Gap.STOPPED, Gap.RESTARTED, Gap.STOOD_STILL}:
         at_ms = case.began_ms if after is None else after.at_ms
         said = Evidence(Source.AGENT, at_ms, f"{case.gap.value}")

@@ -48,9 +48,12 @@ def face(seen: Observation, look: Look | None, redials_before: int | None = None
         look: what it says of the circuit.
         redials_before: the session's redials when the fault began, to see it fail again and again.
     """
-    if look is None or look.carried is None:
+    if look is None:
         return Face.NOT_ASKED
     own_way = _own_way(seen, look)
+    if look.carried is None and look.port is not False:
+        # Nothing was asked, but the report itself went through.
+        return Face.GOOD if own_way and not unanswered(seen) else Face.NOT_ASKED
     if look.carried and not _core_lost(look):
         return Face.GOOD
     if look.port is not False and own_way and not unanswered(seen):
@@ -81,7 +84,7 @@ def proves_itself(seen: Observation, look: Look) -> bool:
 
 def _own_way(seen: Observation, look: Look) -> bool:
     """Return whether the report left by this circuit."""
-    return seen.path in {"", look.circuit}
+    return seen.path == look.circuit
 
 
 def _core_lost(look: Look) -> bool:

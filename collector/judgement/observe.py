@@ -43,7 +43,7 @@ def observe(received: Received, site: Site, before: Report | None = None) -> Obs
         boot_id=report.boot_id,
         uptime_ms=report.uptime_ms,
         occasion=report.occasion,
-        path=report.path,
+        path=report.path or _default_path(site),
         srtt_ms=report.agent.srtt_ms,
         backlog=report.agent.backlog,
         gateway=_gateway_answers(report, gateway),
@@ -52,6 +52,12 @@ def observe(received: Received, site: Site, before: Report | None = None) -> Obs
         circuits=tuple(_look(c, site, report, gateway, before) for c in site.circuits),
         services=_services(report),
     )
+
+
+def _default_path(site: Site) -> str:
+    """Return the circuit of the default route: the one without an interface, else the primary."""
+    default = next((c for c in site.circuits if c.interface is None), site.primary)
+    return "" if default is None else default.id
 
 
 def _fresh(report: Report, measurements: Iterable[Measurement]) -> list[Measurement]:
