@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from alerts.pipeline import Pipeline
@@ -30,17 +29,17 @@ from collector.intake import Intake, Verdict
 from collector.keys import site_of
 from collector.live import Received, SiteView
 from collector.mishaps import Mishaps
-from collector.opened import opened
+from collector.opened import Kept, opened
 from collector.own_metrics import OwnMetrics
 from collector.placing import Anchors
 from collector.seldom import Seldom
 from collector.store import Row
-from collector.traffic import Rates, rates
+from collector.traffic import Lines, Rates
 from collector.view import Readiness
-from tabuah import notification
+from tabuah import block, notification
 from tabuah.block import UnknownBaseError
 from tabuah.errors import DecodeError
-from tabuah.report import Report, ReportId
+from tabuah.report import ReportId
 from tabuah.snmp.receiver import Inform, Reason, Receiver, Refused
 
 if TYPE_CHECKING:
@@ -100,14 +99,14 @@ class Collector:
         self._store = store
         self._pipeline = Pipeline(inventory.language.value, inventory.timezone, _names(inventory))
         self._say = say
-        self._receiver = Receiver(identity.engine_id, keys.lookup)
+        self._receiver = Receiver(identity.engine_id, keys.lookup, own=notification.own_block)
         self._intake = Intake()
         self._bases = Bases()
         self._anchors = Anchors()
         self._clones = Clones()
         self._health = Health(_codes(inventory), time.monotonic(), self.now_ms())
         self._incidents = Incidents()
-        self._rates: dict[str, Rates] = {}
+        self._lines = Lines()
         self._store_error = ""
         self._store_errors = Seldom()
         self.own = OwnMetrics()
@@ -125,7 +124,7 @@ class Collector:
         inform = self._receiver.receive(datagram, self._clock.at(now), now, str(source[0]))
         if isinstance(inform, Refused):
             self._refuse(inform, source)
-        elif not notification.is_report(inform.pdu.varbinds):
+        elif inform.own is None and not notification.is_report(inform.varbinds):
             self._answer(inform, source, echo=True)
         else:
             self._keys.heard(inform.user.name)
@@ -138,14 +137,16 @@ class Collector:
                 self._acknowledge(delivery)
             elif not self.committer.submit(delivery):
                 self.forget([delivery])
-            for received in delivery.live:
-                self._hear(received, now)
+            for kept in delivery.live:
+                self._hear(kept, now)
 
     def committed(self, commit: Commit) -> None:
         """Answer what is on disk."""
         self._note_commit(commit)
-        for delivery in commit.deliveries:
-            self._acknowledge(delivery)
+        if commit.error is None:
+            for delivery in commit.deliveries:
+                if not commit.unfit or commit.unfit.keys().isdisjoint(delivery.rows):
+                    self._acknowledge(delivery)
 
     def tick(self) -> None:
         """Find who has fallen silent or lost its keys; to be called at least each second."""
@@ -157,7 +158,7 @@ class Collector:
     # --- its steps ----------------------------------------------------------------------
 
     def _refuse(self, refused: Refused, source: Address) -> None:
-        self.own.count(OUTCOMES[refused.reason])
+        self.own.count("resync" if refused.resync else OUTCOMES[refused.reason])
         self.own.refused(refused.reason)
         if refused.reply is not None:
             self.socket.send(refused.reply, source)
@@ -165,7 +166,12 @@ class Collector:
     def _judge(self, inform: Inform, source: Address, now_ms: int, now: float) -> Delivery | None:
         site = site_of(inform.user.name)
         try:
-            brought = notification.read_block(inform.pdu.varbinds, self._bases.finder(site))
+            own, find_base = inform.own, self._bases.finder(site)
+            brought = (
+                block.decode(own, find_base)
+                if own is not None
+                else notification.read_block(inform.varbinds, find_base)
+            )
         except UnknownBaseError:
             self._decline(inform, source)
             return None
@@ -173,11 +179,12 @@ class Collector:
             log.warning("%s: a report that cannot be read: %s", site, error)
             self.own.count("malformed")
             return None
-        rows, live = [], []
+        known, rows, live = [], [], []
         for packed in brought.reports:
             verdict = self._intake.judge(site, packed, history=brought.history)
             if verdict is Verdict.DUPLICATE:
                 self.own.count("duplicate")
+                known.append(ReportId(site, packed.epoch, packed.seq))
                 continue
             is_live = verdict is Verdict.LIVE
             placed = self._anchors.place(site, packed, now_ms, now, live=is_live)
@@ -193,12 +200,11 @@ class Collector:
             )
             rows.append(row)
             if is_live:
-                live.append(replace(opened(row), skew_ms=placed.skew_ms))
+                live.append(Kept(row, placed.skew_ms))
                 self._bases.keep(site, packed.octets)
             if not brought.history:
                 self._look_for_clone(row, now)
-        ids = tuple(ReportId(site, packed.epoch, packed.seq) for packed in brought.reports)
-        return Delivery(inform, source, ids, tuple(rows), tuple(live))
+        return Delivery(inform, source, tuple(known), tuple(rows), tuple(live))
 
     def _look_for_clone(self, row: Row, now: float) -> None:
         measured = now - (row.received_ms - row.time_ms) / 1000
@@ -229,10 +235,13 @@ class Collector:
             self._intake.unstored(row.site, row.epoch, row.seq)
             self.own.count("malformed")
         stored = commit.rows
+        late = 0
         for row in stored:
             self._intake.stored(row.site, row.epoch, row.seq)
-            self.own.count("late" if row.late else "accepted")
+            late += row.late
         if stored:
+            self.own.count("late", late)
+            self.own.count("accepted", len(stored) - late)
             self._store_error = ""
             self.own.commit_seconds.observe(commit.seconds)
 
@@ -244,7 +253,8 @@ class Collector:
                 self.own.count("unstored")
 
     def _acknowledge(self, delivery: Delivery) -> None:
-        if all(self._intake.is_stored(*report_id) for report_id in delivery.ids):
+        """Answer a delivery whose new reports are stored, if the known ones are too."""
+        if all(self._intake.is_stored(*report_id) for report_id in delivery.known):
             self._answer(delivery.inform, delivery.source, echo=False)
 
     def _answer(self, inform: Inform, source: Address, *, echo: bool) -> None:
@@ -257,14 +267,12 @@ class Collector:
         engine_time = self._clock.at(time.monotonic())
         self.socket.send(self._receiver.refuse(inform, engine_time, RESOURCE_UNAVAILABLE), source)
 
-    def _hear(self, received: Received, now: float) -> None:
-        site = received.report.id.site
-        view = self._health.views.get(site)
-        if view is None:  # enrolled, but not in the inventory: stored and not judged
+    def _hear(self, kept: Kept, now: float) -> None:
+        site = kept.row.site
+        if site not in self._health.views:  # enrolled, but not in the inventory: not judged
             return
-        if view.last is not None:
-            self._note_rates(site, view.last.report, received.report)
-        change = self._health.heard(site, received, now)
+        self._lines.note(site, block.line_run(kept.row.block), kept)
+        change = self._health.heard(site, kept, now)
         if change is not None:
             self._tell(change)
 
@@ -279,13 +287,6 @@ class Collector:
         log.info("incident %s: %s", incident.id, decision.reason.value)
         if decision.message is not None:
             self._say(decision.message)
-
-    def _note_rates(self, site: str, before: Report, after: Report) -> None:
-        found = rates(before, after)
-        if found is not None:
-            self._rates[site] = found
-        elif before.boot_id != after.boot_id:
-            self._rates.pop(site, None)
 
     # --- what people see ----------------------------------------------------------------
 
@@ -308,7 +309,7 @@ class Collector:
 
     def rates(self, code: str) -> Rates | None:
         """Return the traffic of a site's line between its last two reports."""
-        return self._rates.get(code)
+        return self._lines.rates(code)
 
     def readiness(self) -> Readiness:
         """Return whether reports are being taken and kept."""
@@ -336,17 +337,17 @@ class Collector:
         for site, epoch, seq in self._store.ids(since_ms):
             self._intake.remember(site, epoch, seq)
         for site, row in self._store.newest(set(self._health.views)).items():
-            self._health.expect(site, opened(row))
+            self._health.expect(site, Kept(row))
 
     def renew(self, inventory: Inventory) -> None:
         """Take up a changed inventory: new offices are unknown, gone ones are forgotten."""
         now_ms = self.now_ms()
         for gone in set(self._health.views) - set(_codes(inventory)):
             self._announce(self._incidents.removed(gone, now_ms))
-            self._rates.pop(gone, None)
         self._inventory = inventory
         self._pipeline.renew(inventory.language.value, inventory.timezone, _names(inventory))
         self._health.renew(_codes(inventory), now_ms)
+        self._lines.keep(self._health.views)
 
 
 def _codes(inventory: Inventory) -> list[str]:

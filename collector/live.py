@@ -57,8 +57,8 @@ class Received:
     corrected: bool
     late: bool
     skew_ms: int | None = None
-    """The office's clock minus the true time, positive = ahead, as `collector.placing` found it; None
-    when the report was read back from the store."""
+    """The office's clock minus the true time, positive = ahead, as `collector.placing` found it;
+    None when the report was read back from the store."""
     unread: bool = False
     """Only its head could be read: it is damaged, or of a newer version than this collector's."""
 

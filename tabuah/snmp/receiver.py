@@ -6,7 +6,8 @@ order of RFC 3414 section 3.2; `Receiver.answer` makes the Response, once the ca
 inform on disk.
 
 What is refused is counted, and mostly answered by a Report (see `reporting`). Reports to what
-proved nothing are rationed (see `policer`).
+proved nothing are rationed by source, those to what is authentic by user (see `policer`): whoever
+has recorded an inform can send it again, from any address.
 """
 
 from __future__ import annotations
@@ -21,8 +22,14 @@ from tabuah.errors import DecodeError
 from tabuah.snmp import ber, message, reporting, usm
 from tabuah.snmp.message import Message, Scope
 from tabuah.snmp.pdu import Pdu, PduType, VarBind, decode_bindings, open_pdu
-from tabuah.snmp.policer import Policer
+from tabuah.snmp.policer import Policer, Rate
 from tabuah.snmp.usm import NOBODY, EngineTime, Level, Stat, UsmUser
+
+EACH_USER: Final = Rate(per_second=2, burst=10)
+"""Reports to one user's authentic messages: an office needs one, again when it is lost."""
+ALL_USERS: Final = Rate(per_second=1e6, burst=1e6)
+"""After a restart of ours all offices need theirs at once."""
+MOST_USERS: Final = 200_000
 
 Keys = Callable[[str], UsmUser | None]
 """The user of that name, with keys localised to the receiver's engine ID; None = unknown."""
@@ -44,7 +51,7 @@ class Reason(Enum):
     """Not authenticated, or in plain where the user has a privacy key."""
     WRONG_DIGEST = "wrong_digest"
     NOT_IN_WINDOW = "not_in_window"
-    """Authentic, but a replay, or the first contact of a sender that does not know our time."""
+    """Authentic, but a replay, or from a sender that does not know our time: see `resync`."""
     DECRYPTION = "decryption"
     WRONG_PDU = "wrong_pdu"
     """Authentic, but no inform."""
@@ -93,6 +100,9 @@ class Refused:
 
     reason: Reason
     reply: bytes | None = None
+    resync: bool = False
+    """Not in window because the sender has not yet heard of this start of ours: its first contact, or
+    its first since. (A recording from before our start looks the same.)"""
 
 
 _NO_INDEX_NO_BINDINGS: Final = ber.integer(0) + ber.tlv(ber.SEQUENCE, b"")
@@ -138,6 +148,7 @@ class Receiver:
         self._keys = keys
         self._own = own
         self._policer = Policer() if policer is None else policer
+        self._users = Policer(EACH_USER, ALL_USERS, MOST_USERS)
         self._salt = secrets.randbits(64) if seed is None else seed
         self.refused: dict[Reason, int] = dict.fromkeys(Reason, 0)
         """Datagrams refused since the start, by reason; those of RFC 3414 are its usmStats."""
@@ -243,19 +254,22 @@ class Receiver:
         self.refused[reason] += 1
         stat = STAT_OF.get(reason)
         if arrival is None or stat is None or not reporting.wanted(arrival.received):
-            return Refused(reason)
+            late = arrival is not None and _resync(reason, arrival.received, arrival.engine_time)
+            return Refused(reason, resync=late)
         received, stamp, count = arrival.received, arrival.engine_time, self.refused[reason]
         most = reporting.most_octets(received, arrival.size)
         reply = None
         if reason is Reason.NOT_IN_WINDOW:
-            # Authentic, and after a restart of ours all offices need it at once: no ration.
-            reply = reporting.authentic(received, stat, count, user=user, stamp=stamp, most=most)
+            if self._users.allows(user.name, arrival.now):
+                reply = reporting.authentic(
+                    received, stat, count, user=user, stamp=stamp, most=most
+                )
         elif self._policer.allows(arrival.source, arrival.now):
             reply = reporting.plain(
                 received, stat, count, engine_id=self._engine_id, stamp=stamp, most=most
             )
         self.unreported += reply is None
-        return Refused(reason, reply)
+        return Refused(reason, reply, resync=_resync(reason, received, stamp))
 
     def _respond(self, inform: Inform, scoped: bytes, engine_time: EngineTime) -> bytes:
         self._salt = (self._salt + 1) % 2**64
@@ -282,3 +296,9 @@ def _unreadable(datagram: bytes) -> Reason:
 
 def _context_at(scoped: bytes) -> int:
     return ber.read(scoped, 0, len(scoped))[1]
+
+
+def _resync(reason: Reason, received: Message, engine_time: EngineTime) -> bool:
+    stamp = received.security.stamp
+    first = stamp == EngineTime(0, 0)
+    return reason is Reason.NOT_IN_WINDOW and (first or stamp.boots < engine_time.boots)

@@ -225,6 +225,15 @@ async def test_a_report_that_was_retried_for_seconds_shows_no_false_skew(lone: C
     view = lone.collector.view(KUBUNG)
     assert view is not None
     page = SitesPage().render(lone.inventory, [view], lone.collector.now_ms()).decode()
-    found = re.search(r'^tabuah_agent_clock_skew_seconds\{site="13\.02\.10"\} (.*)$', page, re.M)
+    found = re.search(
+        r'^tabuah_agent_clock_skew_seconds\{site="13\.02\.10"\} (.*)$', page, re.MULTILINE
+    )
     assert found is not None
     assert abs(float(found[1])) < 0.01
+
+
+async def test_a_first_contact_and_a_return_after_our_restart_are_no_replays(lone: Centre) -> None:
+    lone.office().reports(1)
+    assert metric(lone, 'tabuah_reports_total{outcome="resync"}') == 1
+    assert metric(lone, 'tabuah_reports_total{outcome="replayed"}') == 0
+    assert metric(lone, 'tabuah_usm_stats_total{reason="not_in_window"}') == 1

@@ -373,8 +373,50 @@ def test_strangers_get_few_reports_and_known_offices_all_they_need() -> None:
     assert [reported(PROBE, f"source {n}", 0.0) for n in range(5)] == [True] * 3 + [False] * 2
     assert taking.unreported == 4
     assert taking.refused[Reason.UNKNOWN_ENGINE] == 9
-    assert all(reported(datagram(stamp=EngineTime(0, 0)), "one", 0.0) for _ in range(20))
+    assert all(reported(datagram(stamp=EngineTime(0, 0)), "one", 0.0) for _ in range(5))
     assert reported(PROBE, "one", 1.0)
+
+
+def test_a_recorded_inform_is_no_reflector_whatever_address_it_claims() -> None:
+    taking, recorded = receiver(), datagram()
+    later = ENGINE_TIME._replace(time=ENGINE_TIME.time + 151)
+    replies = 0
+    for number in range(10_000):  # a hundred seconds of a hundred a second
+        outcome = taking.receive(recorded, later, number / 100, f"192.0.2.{number % 250}")
+        assert isinstance(outcome, Refused)
+        replies += outcome.reply is not None
+    assert replies <= 10 + 2 * 100
+
+
+def test_after_a_restart_every_office_is_told_our_time_at_once() -> None:
+    names = [f"site-{number}#1" for number in range(2_000)]
+    known = {name: UsmUser.from_ku(name, Auth.SHA256_192, KU, KU, ENGINE_ID) for name in names}
+    taking = Receiver(ENGINE_ID, known.get)
+    before = EngineTime(ENGINE_TIME.boots - 1, 77)
+    for name in names:
+        outcome = taking.receive(datagram(sender=known[name], stamp=before), ENGINE_TIME, 0.0)
+        assert isinstance(outcome, Refused)
+        assert outcome.reply is not None
+
+
+@pytest.mark.parametrize(
+    ("stamp", "resync"),
+    [
+        (EngineTime(0, 0), True),
+        (EngineTime(ENGINE_TIME.boots - 1, 99_999), True),
+        (ENGINE_TIME._replace(time=ENGINE_TIME.time - 151), False),
+        (ENGINE_TIME._replace(time=ENGINE_TIME.time + 151), False),
+        (EngineTime(ENGINE_TIME.boots + 1, 0), False),
+    ],
+    ids=["first contact", "before our restart", "replay", "from the future", "boots to come"],
+)
+def test_who_does_not_know_our_time_yet_is_told_from_a_replay(
+    stamp: EngineTime, resync: bool
+) -> None:
+    for reportable in (True, False):
+        octets = datagram(stamp=stamp, reportable=reportable)
+        outcome = refused_for(receiver(), octets, Reason.NOT_IN_WINDOW)
+        assert outcome.resync is resync
 
 
 def test_the_policer_remembers_a_bounded_number_of_sources() -> None:
