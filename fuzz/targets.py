@@ -15,13 +15,13 @@ from agent import config
 from agent.probes.dns_message import A, decode_reply, encode_query
 from collector.intake import Intake, Verdict
 from collector.placing import Anchors
-from tabuah import block, notification, stamp
+from tabuah import block, notification, oids, stamp
 from tabuah.block import Block
 from tabuah.errors import ConfigError, DecodeError
 from tabuah.snmp import ber, message, reporting
 from tabuah.snmp.client import Answered, CommunityClient, Ignored, Transmit, UsmClient
 from tabuah.snmp.message import ScopedPdu
-from tabuah.snmp.pdu import Pdu, PduType, decode_pdu, encode_pdu
+from tabuah.snmp.pdu import Pdu, PduType, Tag, VarBind, decode_pdu, encode_pdu
 from tabuah.snmp.receiver import Inform, Receiver, Refused
 from tabuah.snmp.usm import Auth, EngineTime, Level, UsmUser
 
@@ -103,10 +103,14 @@ def fuzz_message(data: bytes) -> None:
             decode(data)
         except DecodeError:
             continue
+    usual = message._decode_usual(data)  # noqa: SLF001 - the short way must end where the long one does
     try:
-        received = message.decode(data)
+        received = message._decode_any(data)  # noqa: SLF001
     except DecodeError:
+        assert usual is None
         return
+    assert usual is None or usual == received
+    assert message.decode(data) == received
     assert data[received.mac_at :].startswith(received.security.mac)
     reporting.wanted(received)
     try:
@@ -146,7 +150,7 @@ def fuzz_receiver(data: bytes) -> None:
         return
     user = OFFICE if mode[0] % 4 < 3 else PLAIN
     brought = _brought(mode[0] % 4, rest, stamp=ENGINE_TIME, user=user)
-    receiver = Receiver(ENGINE_ID, USERS.get, seed=0)
+    receiver = Receiver(ENGINE_ID, USERS.get, own=notification.own_block, seed=0)
     outcome = receiver.receive(brought, ENGINE_TIME, 0.0, "source")
     refused = sum(receiver.refused.values())
     if isinstance(outcome, Refused):
@@ -164,10 +168,15 @@ def fuzz_receiver(data: bytes) -> None:
 
 
 def _say(inform: Inform) -> None:
-    if not notification.is_report(inform.pdu.varbinds):
-        return
     try:
-        _take(notification.read_block(inform.pdu.varbinds))
+        if inform.own is not None:
+            _take(block.decode(inform.own, lambda _: BASE))
+            # Read in the short way; where the long one gets through, it finds the same.
+            binds = decode_pdu(inform.scoped, inform.scope.pdu_at).varbinds
+            assert notification.is_report(binds)
+            assert VarBind(oids.BLOCK, Tag.OCTET_STRING, inform.own) in binds
+        elif notification.is_report(inform.varbinds):
+            _take(notification.read_block(inform.varbinds, lambda _: BASE))
     except DecodeError:
         return
 
