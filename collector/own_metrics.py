@@ -37,8 +37,8 @@ OUTCOMES: Final = (
     "declined",
 )
 """What can become of a report, or of a datagram that was refused; one that was declined rests on a
-report that is held no longer, and comes again whole; a resync is an office's first contact since our
-start, which is told our time and comes again."""
+report that is held no longer, and comes again whole; a resync is an office's first contact since
+our start, which is told our time and comes again."""
 
 MISHAPS: Final = ("datagram", "commit", "silence")
 """Where an error can happen that nobody foresaw."""

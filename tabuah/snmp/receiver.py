@@ -101,8 +101,8 @@ class Refused:
     reason: Reason
     reply: bytes | None = None
     resync: bool = False
-    """Not in window because the sender has not yet heard of this start of ours: its first contact, or
-    its first since. (A recording from before our start looks the same.)"""
+    """Not in window because the sender has not yet heard of this start of ours: its first contact,
+    or its first since. (A recording from before our start looks the same.)"""
 
 
 _NO_INDEX_NO_BINDINGS: Final = ber.integer(0) + ber.tlv(ber.SEQUENCE, b"")
