@@ -21,14 +21,16 @@ class Bases:
 
     def keep(self, site: str, octets: bytes) -> None:
         """Hold a live report of an office, and let go of the one before the last."""
-        self._held[site] = (octets, *self._held.get(site, ()))[:2]
+        held = self._held.get(site)
+        self._held[site] = (octets, held[0]) if held else (octets,)
 
     def finder(self, site: str) -> FindBase:
         """Return what finds a base of an office by its name."""
 
         def find(name: bytes) -> bytes | None:
-            return next(
-                (held for held in self._held.get(site, ()) if base_name(held) == name), None
-            )
+            for held in self._held.get(site, ()):
+                if base_name(held) == name:
+                    return held
+            return None
 
         return find

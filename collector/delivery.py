@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from collector.live import Received
+from collector.opened import Kept
 from collector.store import Row
 from tabuah.report import ReportId
 from tabuah.snmp.receiver import Inform
@@ -13,15 +13,14 @@ Address = tuple[str, int] | tuple[str, int, int, int]
 """As the socket gives it: IPv4, or IPv6 with flow and scope."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """The reports of one inform, judged; it is answered when all of them are on disk."""
 
     inform: Inform
     source: Address
-    ids: tuple[ReportId, ...]
-    """All that it brought, duplicates too."""
+    known: tuple[ReportId, ...]
+    """Of what it brought, those that were known: stored, or on their way to it."""
     rows: tuple[Row, ...]
     """Those that are new."""
-    live: tuple[Received, ...]
+    live: tuple[Kept, ...]
     """Those that speak of now."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from collector.live import Received, SiteView, State
+from collector.live import Heard, SiteView, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,11 +61,20 @@ def threshold_s(interval_ms: int, srtt_ms: int) -> float:
     return interval_ms / 1000 + RETRIES * max(0.5, 1.5 * srtt_ms / 1000) + SLACK_S
 
 
+def _least_s(last: Heard) -> float:
+    """Return the threshold as it is on a fast line: the head of the report is enough for it."""
+    return threshold_s(last.interval_ms, 0)
+
+
 @dataclass(slots=True)
 class _Watch:
-    heard: float | None = None
-    """On the collector's monotonic clock; None = not since it started."""
-    threshold_s: float = 0.0
+    heard: float
+    """On the collector's monotonic clock; 0 = not since it started."""
+    due: float
+    """Before this nothing is overdue: heard, and the least threshold. The report is not opened
+    for its round trip until then, which for most is never."""
+    threshold_s: float | None = None
+    """Once the report was opened."""
 
 
 class Health:
@@ -84,19 +93,17 @@ class Health:
         }
         self._watches = {code: w for code, w in self._watches.items() if code in self.views}
 
-    def expect(self, site: str, last: Received) -> None:
+    def expect(self, site: str, last: Heard) -> None:
         """Note a report from before the start: its office is expected to go on reporting."""
-        report = last.report
         self.views[site].last = last
-        self._watches[site] = _Watch(None, threshold_s(report.interval_ms, report.agent.srtt_ms))
+        self._watches[site] = _Watch(0.0, _least_s(last))
 
-    def heard(self, site: str, received: Received, now: float) -> Change | None:
+    def heard(self, site: str, received: Heard, now: float) -> Change | None:
         """Note a live report; return the change of state that it made."""
         view = self.views.get(site)
         if view is None:
             return None
-        report = received.report
-        self._watches[site] = _Watch(now, threshold_s(report.interval_ms, report.agent.srtt_ms))
+        self._watches[site] = _Watch(now, now + _least_s(received))
         view.last = received
         # A report that was made in the cut and retried proves the line only once it is here.
         return self._signal(view, Signal.HEARD, received.received_ms)
@@ -108,10 +115,15 @@ class Health:
         self._ticked = now
         changes = []
         for code, watch in self._watches.items():
-            listened = now - max(watch.heard or 0.0, self._listening_since)
-            if listened <= watch.threshold_s:
+            if now <= watch.due:
                 continue
             view = self.views[code]
+            if watch.threshold_s is None and view.last is not None:
+                report = view.last.opened().report
+                watch.threshold_s = threshold_s(report.interval_ms, report.agent.srtt_ms)
+            listened = now - max(watch.heard, self._listening_since)
+            if watch.threshold_s is None or listened <= watch.threshold_s:
+                continue
             began_ms = view.last.received_ms if view.last is not None else now_ms
             change = self._signal(view, Signal.OVERDUE, began_ms)
             if change is not None:

@@ -49,6 +49,10 @@ class Gaps:
 
     def add(self, seq: int) -> bool:
         """Add `seq`; return whether it was new."""
+        ends = self._ends
+        if ends and seq == ends[-1] + 1:  # nearly always
+            ends[-1] = seq
+            return True
         at = bisect_right(self._starts, seq) - 1
         if at >= 0 and seq <= self._ends[at]:
             return False

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from collector import families, readings
 from collector.live import SiteView, State
-from collector.view import circuit_up, live_report
+from collector.view import circuit_up, live
 from inventory.model import Inventory, Site
 from tabuah.measurement import Measurement, OneWay, Phases, Role
 from tabuah.report import Device, Interface, Report
@@ -196,14 +196,14 @@ def _site(out: _Out, text: _SiteText, site: Site, view: SiteView | None, now_ms:
         return
     out[families.LAST].append(f"{text.plain}{view.last.received_ms / 1000}")
     out[families.CLONES].append(f"{text.plain}{view.clone_reports}")
-    report = live_report(view, now_ms)
-    if report is None:
+    received = live(view, now_ms)
+    if received is None:
         return
+    report = received.report
     for circuit in site.circuits:
         up = circuit_up(circuit, site.circuits, report)
         if up is not None:
             out[families.CIRCUIT_UP].append(f"{text.circuit(circuit.id)}{int(up)}")
-    received = view.last
     if received.skew_ms is not None:
         # Against the quickest report, which took half a round trip too.
         skew_ms = received.skew_ms + report.agent.srtt_ms // 2

@@ -6,6 +6,7 @@ Nobody looks at most of the reports that come: they are kept packed, and read wh
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass, replace
 
 from collector.live import Received
 from collector.store import Row
@@ -17,19 +18,36 @@ from tabuah.report import Occasion, Report, ReportId
 log = logging.getLogger(__name__)
 
 
-class Kept(Row):
+@dataclass(frozen=True, slots=True)
+class Kept:
     """A row that stands in the live view: `collector.live.Heard`."""
 
-    __slots__ = ()
+    row: Row
+    skew_ms: int | None = None
+
+    @property
+    def received_ms(self) -> int:
+        """The collector's clock when it came, ms since 1970 UTC."""
+        return self.row.received_ms
+
+    @property
+    def time_ms(self) -> int:
+        """When it was measured."""
+        return self.row.time_ms
+
+    @property
+    def corrected(self) -> bool:
+        """Whether that is not the office's own word."""
+        return self.row.corrected
 
     @property
     def interval_ms(self) -> int:
         """When its office means to report again."""
-        return block.unpack(self.block).interval_ms
+        return block.unpack(self.row.block).interval_ms
 
     def opened(self) -> Received:
         """Return the report."""
-        return opened(self)
+        return replace(opened(self.row), skew_ms=self.skew_ms)
 
 
 def opened(row: Row) -> Received:

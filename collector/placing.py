@@ -26,8 +26,7 @@ BOOTS_MOST: Final = 8
 """Boots remembered of one office."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """A time, and how it was had."""
 
     time_ms: int

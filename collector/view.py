@@ -44,7 +44,10 @@ class Readiness:
 
 
 class Centre(Protocol):
-    """The collector, as seen from its faces. Called in the event loop, but for `reports`."""
+    """The collector, as seen from its faces. Called in the event loop, but for `reports`.
+
+    `rates` may be called anywhere.
+    """
 
     @property
     def inventory(self) -> Inventory:
@@ -79,6 +82,12 @@ class Centre(Protocol):
 
 
 def live_report(view: SiteView, now_ms: int) -> Report | None:
+    """Return what `live` finds, without when it came."""
+    received = live(view, now_ms)
+    return None if received is None else received.report
+
+
+def live(view: SiteView, now_ms: int) -> Received | None:
     """Return the report whose measurements may be shown as the present; None when there is none.
 
     Only a site that is up or degraded has one. The age is looked at too: if the judge of silence
@@ -88,9 +97,9 @@ def live_report(view: SiteView, now_ms: int) -> Report | None:
     last = view.last
     if last is None or view.state not in _LIVE_STATES:
         return None
-    if now_ms - last.received_ms > max(60_000, 6 * last.report.interval_ms):
+    if now_ms - last.received_ms > max(60_000, 6 * last.interval_ms):
         return None
-    return last.report
+    return last.opened()
 
 
 def cloned_ms(view: SiteView, now_ms: int) -> int | None:

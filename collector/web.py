@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -29,7 +30,7 @@ from collector.metrics import CONTENT_TYPE, SitesPage
 from collector.overview import Overview, overview
 from collector.view import Centre
 from collector.words import say
-from inventory.model import Language
+from inventory.model import Inventory, Language
 
 _HERE: Final = Path(__file__).parent
 _REFRESH_S: Final = 5
@@ -90,7 +91,7 @@ class _Pages:
             overview,
             inventory,
             {view.code: view for view in self._centre.views()},
-            {site.code: self._centre.rates(site.code) for site in inventory.sites}.get,
+            self._centre.rates,
             self._centre.readiness(),
             now_ms=self._centre.now_ms(),
             language=language,
@@ -144,8 +145,8 @@ class _Pages:
         """Answer with every site of the inventory."""
         views = {view.code: view for view in self._centre.views()}
         now_ms = self._centre.now_ms()
-        sites = self._centre.inventory.sites
-        return _json([site_json(site, views.get(site.code), now_ms) for site in sites])
+        body = await asyncio.to_thread(_sites_body, self._centre.inventory, views, now_ms)
+        return Response(body, media_type="application/json")
 
     async def reports(self, request: Request) -> Response:
         """Answer with the stored reports of one site."""
@@ -160,6 +161,10 @@ class _Pages:
     def _reports_body(self, code: str, asked: Selection) -> bytes:
         found = self._centre.reports(code, asked.from_ms, asked.to_ms, asked.limit)
         return _dump([report_json(received) for received in found])
+
+
+def _sites_body(inventory: Inventory, views: Mapping[str, SiteView], now_ms: int) -> bytes:
+    return _dump([site_json(site, views.get(site.code), now_ms) for site in inventory.sites])
 
 
 def _language(asked: str | None, otherwise: Language) -> Language:

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from tabuah import sections, varint
@@ -76,8 +75,7 @@ class UnknownBaseError(DecodeError):
     """The block rests on a report that is not held here: it is to be sent whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """What one OCTET STRING holds."""
 
     reports: tuple[Packed, ...]
@@ -131,6 +129,11 @@ def read(site: str, packed: Packed) -> Report:
         host=said.host,
         agent=said.agent,
     )
+
+
+def line_run(octets: bytes) -> int | None:
+    """Return `sections.line_run` of a report's octets."""
+    return sections.line_run(octets[1 + _HEAD.size :]) if octets[0] <= VERSION else None
 
 
 def encode(

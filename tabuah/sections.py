@@ -115,18 +115,16 @@ _KIND = _choice(
     {Kind.PING: 1, Kind.UDP: 2, Kind.DNS: 3, Kind.TCP: 4, Kind.HTTP: 5},
     None,
 )
-_ROLE = _choice(
-    {
-        Role.OTHER: 0,
-        Role.GATEWAY: 1,
-        Role.FIRST_HOP: 2,
-        Role.CENTRE: 3,
-        Role.PUBLIC: 4,
-        Role.SERVICE: 5,
-        Role.UPS: 6,
-    },
-    Role.OTHER,
-)
+_ROLES = {
+    Role.OTHER: 0,
+    Role.GATEWAY: 1,
+    Role.FIRST_HOP: 2,
+    Role.CENTRE: 3,
+    Role.PUBLIC: 4,
+    Role.SERVICE: 5,
+    Role.UPS: 6,
+}
+_ROLE = _choice(_ROLES, Role.OTHER)
 _STATUS = _choice({status: int(status) for status in Status}, Status.UNKNOWN)
 _STAGE = _choice({stage: int(stage) for stage in Stage}, Stage.ANSWER)
 _CLOCK = _choice({clock: int(clock) for clock in Clock}, Clock.UNKNOWN)
@@ -306,6 +304,36 @@ def read(octets: bytes) -> Sections:
             path = section.decode(errors="replace")
     finish_device()
     return Sections(tuple(measurements), tuple(devices), host, agent, path)
+
+
+def line_run(octets: bytes) -> int | None:
+    """Return the run of the poll of the office's line, reading nothing else; None if there is none.
+
+    The line is the first interface of the first gateway that has one.
+    """
+    gateway = _ROLES[Role.GATEWAY]
+    run = None
+    at, end = 0, len(octets)
+    try:
+        while at < end:
+            kind, length = octets[at], octets[at + 1]
+            if kind >= 0x80 or length >= 0x80:
+                reader = Reader(octets, at)
+                kind, length = reader.number(), reader.number()
+                at = reader.at
+            else:
+                at += 2
+            if kind == INTERFACE and run is not None:
+                return run
+            if kind == DEVICE:
+                # Name, role, status, run; the first three take few octets.
+                reader = Reader(octets, at + 1 + octets[at])
+                role, _, run = reader.number(), reader.number(), reader.number()
+                run = run if role == gateway else None
+            at += length
+    except (IndexError, DecodeError):
+        pass
+    return None
 
 
 def _split(octets: bytes) -> Iterable[tuple[int, bytes]]:
