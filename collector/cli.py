@@ -194,6 +194,13 @@ def collector() -> None:
     help="For the page, /metrics and the API. Beyond loopback it takes a token or TLS.",
 )
 @click.option(
+    "--http-name",
+    "http_names",
+    metavar="NAME",
+    multiple=True,
+    help="A name by which a proxy asks for the page; without a token only loopback's are answered.",
+)
+@click.option(
     "--token-file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A file with the token that the page asks for.",
@@ -216,6 +223,7 @@ def run(
     listen: Endpoint,
     reflect: Endpoint,
     http: Endpoint,
+    http_names: tuple[str, ...],
     token_file: Path | None,
     tls_certificate: Path | None,
     tls_key: Path | None,
@@ -245,6 +253,7 @@ def run(
         http=(http.host, http.port),
         token=None if token_file is None else _token(token_file),
         tls=tls,
+        http_names=http_names,
     )
     program.check(options)
     logging.basicConfig(

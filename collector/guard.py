@@ -1,12 +1,18 @@
-"""What stands before every page: security headers on the way out, the token on the way in."""
+"""What stands before every page: security headers on the way out, the token on the way in.
+
+Where there is no token, the name by which the page is asked for: a browser on this machine may be
+shown a stranger's page whose name turns out to be 127.0.0.1 (DNS rebinding), and would read ours.
+"""
 
 from __future__ import annotations
 
 import binascii
 import hmac
 from base64 import b64decode
-from collections.abc import MutableMapping
+from collections.abc import Collection, MutableMapping
+from ipaddress import ip_address
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
@@ -56,6 +62,47 @@ def harden(message: MutableMapping[str, object], path: str) -> None:
         headers[name] = value
     # Static files are asked for again with their ETag, so that an upgrade shows at once.
     headers["cache-control"] = "no-cache" if path.startswith("/static/") else "no-store"
+
+
+class Names:
+    """Lets only those in who ask for a name of this machine's own, or an allowed one."""
+
+    def __init__(self, app: ASGIApp, allowed: Collection[str]) -> None:
+        self._app = app
+        self._allowed = {name.rstrip(".").lower() for name in allowed}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or scope["path"] in _OPEN:
+            await self._app(scope, receive, send)
+            return
+        name = host_name(Headers(scope=scope).get("host", ""))
+        if is_loopback(name) or name in self._allowed:
+            await self._app(scope, receive, send)
+            return
+        refusal = JSONResponse(
+            {"error": "asked by a name that is not this machine's own; allow it with --http-name"},
+            status_code=421,  # Misdirected Request, RFC 9110 15.5.20
+        )
+        await refusal(scope, receive, send)
+
+
+def host_name(host: str) -> str:
+    """Return the name or address in a Host header, without its port; empty when it is none."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class Token:

@@ -17,11 +17,12 @@ from alerts import channels
 from collector import identity as identities
 from collector.app import Collector
 from collector.committer import Committer
+from collector.guard import is_loopback
 from collector.identity import Identity
 from collector.keys import KeyRing
 from collector.receiver import ReceiverSocket
 from collector.reflector import Reflector
-from collector.server import Serving, Tls, is_loopback, tcp_socket, unix_socket
+from collector.server import Serving, Tls, tcp_socket, unix_socket
 from collector.store import Store
 from collector.web import make_app
 from inventory.load import load
@@ -54,6 +55,8 @@ class Options:
     http: tuple[str, int]
     token: str | None = None
     tls: Tls | None = None
+    http_names: tuple[str, ...] = ()
+    """Names by which the page may be asked for without a token, beside those of loopback."""
 
 
 def check(options: Options) -> None:
@@ -122,8 +125,9 @@ class Program:
             doors.callback(reflector.close)
             page = doors.enter_context(tcp_socket(*options.http))
             local = doors.enter_context(unix_socket(options.data / SOCKET_NAME))
+            names = (options.http[0], *options.http_names)
             serving = [
-                Serving(make_app(collector, options.token), page, options.tls),
+                Serving(make_app(collector, options.token, names), page, options.tls),
                 Serving(make_app(collector), local),
             ]
             for server in serving:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -24,7 +24,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from collector.api import BadRequestError, Selection, report_json, selection, site_json
-from collector.guard import SECURITY_HEADERS, SecurityHeaders, Token
+from collector.guard import SECURITY_HEADERS, Names, SecurityHeaders, Token
 from collector.live import SiteView
 from collector.metrics import CONTENT_TYPE, SitesPage
 from collector.overview import Overview, overview
@@ -36,11 +36,14 @@ _HERE: Final = Path(__file__).parent
 _REFRESH_S: Final = 5
 
 
-def make_app(centre: Centre, token: str | None = None) -> Starlette:
+def make_app(
+    centre: Centre, token: str | None = None, names: Collection[str] | None = None
+) -> Starlette:
     """Return the ASGI application that shows `centre`.
 
     With a token every page but /healthz and /readyz asks for it. Without one, serve it on
-    loopback or on a socket of mode 0600 only.
+    loopback or on a socket of mode 0600 only, and on loopback give the names, which may be none,
+    by which it may be asked for beside those of loopback.
 
     Raises:
         ValueError: the token is empty, and would let everyone in.
@@ -51,6 +54,8 @@ def make_app(centre: Centre, token: str | None = None) -> Starlette:
     middleware = [Middleware(SecurityHeaders)]
     if token is not None:
         middleware.append(Middleware(Token, token=token))
+    elif names is not None:
+        middleware.append(Middleware(Names, allowed=names))
     return Starlette(
         routes=[
             Route("/", pages.index),

@@ -337,3 +337,39 @@ async def test_a_stale_view_has_circuits_unknown() -> None:
     sites = (await get(FakeCentre(live=[stale]), "/api/v1/sites")).json()
     (kubung,) = (site for site in sites if site["code"] == KUBUNG)
     assert kubung["circuits"] == [{"id": "telkom", "state": "unknown"}]
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8080", 200),
+        ("127.8.9.10", 200),
+        ("localhost:8080", 200),
+        ("LOCALHOST", 200),
+        ("localhost.", 200),
+        ("[::1]:8080", 200),
+        ("pantau.solok.example", 200),
+        ("Pantau.Solok.Example:443", 200),
+        ("evil.example:8080", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("localhost.evil.example", 421),
+        ("192.0.2.1", 421),
+        ("[::1", 421),
+        ("", 421),
+    ],
+)
+async def test_without_a_token_only_a_name_of_our_own_is_answered(host: str, status: int) -> None:
+    app = httpx.ASGITransport(make_app(FakeCentre(), None, ["pantau.solok.example"]))
+    async with httpx.AsyncClient(transport=app, base_url="http://centre") as client:
+        for path in ("/", "/metrics", "/api/v1/sites", "/static/page.css"):
+            answer = await client.get(path, headers={"host": host})
+            assert (answer.status_code == 421) is (status == 421)
+        assert (await client.get("/healthz", headers={"host": host})).status_code == 200
+
+
+async def test_with_a_token_and_on_the_socket_any_name_will_do() -> None:
+    for app in (make_app(FakeCentre()), make_app(FakeCentre(), "a" * 16, [])):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://any") as client:
+            answer = await client.get("/", headers={"authorization": f"Bearer {'a' * 16}"})
+            assert answer.status_code == 200
