@@ -24,7 +24,7 @@ from sqlalchemy import (
     Table,
 )
 
-HEAD = "0002"
+HEAD = "0004"
 """The newest migration: what a database must carry for this program to use it."""
 
 VERSION_TABLE = "alembic_version"
@@ -56,6 +56,92 @@ heard = Table(
     metadata,
     Column("site", String, primary_key=True),
     Column("day", Integer, nullable=False),  # the last one with a report that was not late
+)
+
+
+def _numbers(*names: str) -> list[Column[int]]:
+    return [Column(name, BigInteger, nullable=False) for name in names]
+
+
+def _hourly(name: str, *columns: Column[str] | Column[int]) -> Table:
+    """Return a table whose rows speak of one site and one hour."""
+    return Table(
+        name,
+        metadata,
+        Column("site", String, primary_key=True),
+        Column("hour_ms", BigInteger, primary_key=True, autoincrement=False),
+        *columns,
+        sqlite_with_rowid=False,
+    )
+
+
+# How far a task of the upkeep has come in a day's table: up to which id.
+progress = Table(
+    "progress",
+    metadata,
+    Column("task", String, primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("id", BigInteger, nullable=False),
+)
+
+# What an hour of reports comes to: `collector.rollup` says what the columns mean.
+hours = _hourly(
+    "hours",
+    *_numbers("reports", "late", "good_ms", "impaired_ms", "cut_ms", "unmeasured_ms"),
+)
+hour_probes = _hourly(
+    "hour_probes",
+    Column("probe", String, primary_key=True),
+    *_numbers("runs", "good", "sent", "received"),
+    Column("rtt_min_us", BigInteger),
+    Column("rtt_mean_us", BigInteger),
+    Column("rtt_max_us", BigInteger),
+    *_numbers("forward_sent", "forward_received", "backward_sent", "backward_received"),
+)
+hour_interfaces = _hourly(
+    "hour_interfaces",
+    Column("device", String, primary_key=True),
+    Column("interface", String, primary_key=True),
+    *_numbers("in_octets", "out_octets", "up_ms"),
+)
+
+# Reports beside which something changed; never dropped.
+edges = Table(
+    "edges",
+    metadata,
+    Column("site", String, primary_key=True),
+    Column("time_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),  # u64, as in the days
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("flags", SmallInteger, nullable=False),
+    Column("block", LargeBinary, nullable=False),
+)
+
+
+# Incidents, and what was said of them.
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("site", String, nullable=False),
+    Column("alertname", String, nullable=False),
+    Column("cause", String, nullable=False),
+    Column("severity", String, nullable=False),
+    Column("began_ms", BigInteger, nullable=False),
+    Column("ended_ms", BigInteger),
+    Column("ending", String, nullable=False),
+    Column("fired", Boolean, nullable=False),
+    Column("resolved", Boolean, nullable=False),
+)
+
+# Messages that a channel has not taken yet.
+unsaid = Table(
+    "unsaid",
+    metadata,
+    Column("incident", String, primary_key=True),
+    Column("channel", String, primary_key=True),
+    Column("status", String, primary_key=True),
 )
 
 

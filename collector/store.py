@@ -31,7 +31,7 @@ from sqlalchemy import (
     update,
 )
 
-from collector import indexing
+from collector import incident_rows, indexing
 from collector.database import StoreError, explained, open_engine, writing
 from collector.day import (
     STEP,
@@ -44,6 +44,7 @@ from collector.day import (
     row_of,
     values_of,
 )
+from collector.incident_rows import Noted
 from collector.schema import day_index, day_of, day_table, days, heard
 
 __all__ = ["Row", "Store", "StoreError"]
@@ -123,7 +124,7 @@ class Store:
             with self._writing() as connection:
                 for day, batch in batches.items():
                     orders[day] = self._prepare_day(connection, day, batch)
-                    connection.execute(insert(self._table(day)), [values_of(row) for row in batch])
+                    connection.execute(insert(self.table(day)), [values_of(row) for row in batch])
                 self._note_heard(connection, news)
             self._orders.update(orders)
             self._heard.update(news)
@@ -134,7 +135,7 @@ class Store:
         In small steps, between which appending goes on. A report that still arrives in a closed
         day opens it again.
         """
-        with self._reading() as connection:
+        with self.reading() as connection:
             open_days = select(days.c.day).where(~days.c.closed, days.c.day < day_of(now_ms))
             due = connection.scalars(open_days.order_by(days.c.day)).all()
         return [day for day in due if self._close_day(day)]
@@ -145,7 +146,7 @@ class Store:
         In small steps, between which appending goes on.
         """
         first = day_of(before_ms)
-        with self._reading() as connection:
+        with self.reading() as connection:
             old = connection.scalars(select(days.c.day).where(days.c.day < first)).all()
         for day in old:
             self._drop_day(day)
@@ -157,12 +158,12 @@ class Store:
 
     def ids(self, since_ms: int) -> Iterator[tuple[str, int, int]]:
         """Stream (site, epoch, seq) of all that arrived since `since_ms`, in order of arrival."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             catalogue = connection.execute(
                 select(days).where(days.c.day >= day_of(since_ms)).order_by(days.c.day)
             ).all()
             for entry in catalogue:
-                table = self._table(entry.day)
+                table = self.table(entry.day)
                 first = first_id(connection, table, since_ms - entry.back_ms)
                 wanted = (
                     select(table.c.site, table.c.epoch, table.c.seq)
@@ -183,15 +184,15 @@ class Store:
             limit: at most so many, the earliest.
         """
         found: list[Row] = []
-        with self._reading() as connection:
+        with self.reading() as connection:
             for entry in connection.execute(select(days).order_by(days.c.day)).all():
-                table = self._table(entry.day)
+                table = self.table(entry.day)
                 if entry.closed and (entry.max_ms < from_ms or entry.min_ms >= to_ms):
                     continue
                 wanted = select(table)
                 by: Table = table
                 if entry.closed:
-                    by = self._index(entry.day)
+                    by = self.index(entry.day)
                     wanted = wanted.join(by, by.c.id == table.c.id)
                 else:
                     slack = entry.ahead_ms + entry.back_ms
@@ -213,37 +214,58 @@ class Store:
             sites: their codes; None = all.
         """
         found: dict[str, Row] = {}
-        with self._reading() as connection:
+        with self.reading() as connection:
             wanted: dict[int, set[str]] = defaultdict(set)
             for site, day in connection.execute(select(heard.c.site, heard.c.day)):
                 if sites is None or site in sites:
                     wanted[day].add(site)
             catalogue = select(days.c.day, days.c.closed).where(days.c.day.in_(wanted))
             for day, closed in connection.execute(catalogue).all():
-                table, sites_of = self._table(day), wanted[day]
+                table, sites_of = self.table(day), wanted[day]
                 rows = (
-                    newest_by_index(connection, table, self._index(day), sites_of)
+                    newest_by_index(connection, table, self.index(day), sites_of)
                     if closed
                     else newest_by_arrival(connection, table, sites_of)
                 )
                 found.update((row.site, row) for row in rows)
         return found
 
+    def note_incidents(self, entries: Sequence[Noted]) -> None:
+        """Keep what is known of incidents and of what was said, durably once this returns.
+
+        Raises:
+            StoreError: none was kept.
+        """
+        with self._lock, self._writing() as connection:
+            incident_rows.keep(connection, entries)
+
+    def unfinished_incidents(self) -> list[Noted]:
+        """Return the incidents of which something is left to be said, the oldest first."""
+        with self.reading() as connection:
+            return incident_rows.unfinished(connection)
+
     def _load(self) -> None:
         if self._read_only:
             return
-        with self._reading() as connection:
+        with self.reading() as connection:
             for site, day in connection.execute(select(heard.c.site, heard.c.day)):
                 self._heard[site] = day
 
-    def _table(self, day: int) -> Table:
+    def table(self, day: int) -> Table:
+        """Return the table of a day's reports."""
         return day_table(self._tables, day)
 
-    def _index(self, day: int) -> Table:
+    def index(self, day: int) -> Table:
+        """Return the table that finds a closed day's reports."""
         return day_index(self._tables, day)
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection to read with; for the store's own modules.
+
+        Raises:
+            StoreError: in place of the database's own errors inside the body.
+        """
         with explained(self.place), self._engine.connect() as connection:
             yield connection
 
@@ -267,14 +289,14 @@ class Store:
         return after
 
     def _close_day(self, day: int) -> bool:
-        table, index = self._table(day), self._index(day)
+        table, index = self.table(day), self.index(day)
         with self._lock, self._writing() as connection:
             index.create(connection, checkfirst=True)
-        with self._reading() as connection:
+        with self.reading() as connection:
             at = indexing.filled(connection, index)
             found = indexing.summary(connection, table)
         while at < found.last_id:
-            with self._step() as connection:
+            with self.step() as connection:
                 at = indexing.fill(connection, table, index, at)
         with self._lock:
             with self._writing() as connection:
@@ -294,15 +316,15 @@ class Store:
         return True
 
     def _drop_day(self, day: int) -> None:
-        table, index = self._table(day), self._index(day)
-        with self._reading() as connection:
+        table, index = self.table(day), self.index(day)
+        with self.reading() as connection:
             indexed = inspect(connection).has_table(index.name)
             count = indexing.last_id(connection, table)
         while indexed:
-            with self._step() as connection:
+            with self.step() as connection:
                 indexed = indexing.thin(connection, index)
         for last in range(STEP, count, STEP):
-            with self._step() as connection:
+            with self.step() as connection:
                 connection.execute(delete(table).where(table.c.id <= last))
         with self._lock:
             with self._writing() as connection:
@@ -312,10 +334,11 @@ class Store:
             self._orders.pop(day, None)
 
     @contextmanager
-    def _step(self) -> Iterator[Connection]:
+    def step(self) -> Iterator[Connection]:
         """Give a transaction of long work, and then the disk to the others for as long as it took.
 
-        Without the pause this thread would have the lock again before another wakes up.
+        Without the pause this thread would have the lock again before another wakes up. Also for
+        `collector.upkeep`, and others that write beside the reports.
         """
         began = time.monotonic()
         with self._lock, self._writing() as connection:
@@ -324,7 +347,7 @@ class Store:
 
     def _reopen_day(self, connection: Connection, day: int, received_ms: int) -> Order:
         """Return the order of a day that we have not yet appended to since the start."""
-        table = self._table(day)
+        table = self.table(day)
         entry = connection.execute(select(days).where(days.c.day == day)).one_or_none()
         if entry is None:
             table.create(connection)
