@@ -66,7 +66,7 @@ def check(data: bytes, site: bytes | None = None) -> None:
         inventory.upstream_chain(office)
 
 
-@settings(deadline=2000)
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.binary(max_size=300))
 @example(b"[" * 100_000, b"")
 @example(b"{a: " * 100_000, b"")
@@ -80,7 +80,7 @@ def test_any_bytes_are_an_inventory_or_a_config_error(head: bytes, site: bytes) 
     check(head, site)
 
 
-@settings(deadline=2000)
+@settings(deadline=None)
 @given(st.data())
 def test_a_scratched_inventory_is_an_inventory_or_a_config_error(data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(CONTRACT)))
@@ -91,7 +91,7 @@ def test_a_scratched_inventory_is_an_inventory_or_a_config_error(data: st.DataOb
     check(CONTRACT[:at] + put + CONTRACT[at + cut :])
 
 
-@settings(deadline=2000)
+@settings(deadline=None)
 @given(st.data())
 def test_any_value_in_any_place_is_an_inventory_or_a_config_error(data: st.DataObject) -> None:
     tree = yaml.safe_load(CONTRACT)
@@ -111,7 +111,7 @@ def test_any_value_in_any_place_is_an_inventory_or_a_config_error(data: st.DataO
     check(yaml.safe_dump(tree, allow_unicode=True).encode("utf-8", "replace"))
 
 
-@settings(deadline=2000)
+@settings(deadline=None)
 @given(TREES)
 def test_what_pyyaml_writes_is_read_to_its_end(tree: object) -> None:
     data = yaml.safe_dump(tree, allow_unicode=True).encode("utf-8", "replace")
