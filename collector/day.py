@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import lru_cache
+from itertools import chain
+from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, func, insert, select
 from sqlalchemy import Row as Record
 
 from collector.schema import CORRECTED, LATE
@@ -17,6 +19,11 @@ from collector.schema import CORRECTED, LATE
 U64 = (1 << 64) - 1
 STEP = 20_000
 """Rows that are read or deleted at once."""
+
+_COLUMNS: Final = ("site", "epoch", "seq", "time_ms", "received_ms", "flags", "block")
+_TOGETHER: Final = (128, 16, 1)
+"""Rows of one statement on SQLite: each statement hands the interpreter to another thread once,
+and getting it back from a busy one takes milliseconds."""
 
 _SIGN = 1 << 63
 _COARSE_MS = 1_000
@@ -76,18 +83,50 @@ def _coarse(ms: int) -> int:
     return -(-ms // _COARSE_MS) * _COARSE_MS
 
 
+_Values = tuple[str, int, int, int, int, int, bytes]
+
+
+def append(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Write rows to a day's table.
+
+    On SQLite past SQLAlchemy's own insert, which takes four times what SQLite does.
+    """
+    if connection.dialect.name != "sqlite":
+        connection.execute(insert(table), [values_of(row) for row in rows])
+        return
+    values = [_values_of(row) for row in rows]
+    at = 0
+    for together in _TOGETHER:
+        statement = _insertion(table.name, together)
+        while len(values) - at >= together:
+            some = values[at : at + together]
+            connection.exec_driver_sql(statement, tuple(chain.from_iterable(some)))
+            at += together
+
+
+@lru_cache(maxsize=16)
+def _insertion(table: str, rows: int) -> str:
+    one = f"({', '.join('?' * len(_COLUMNS))})"
+    # No name comes from outside: the table's is made of its day.
+    return f"INSERT INTO {table} ({', '.join(_COLUMNS)}) VALUES {', '.join([one] * rows)}"  # noqa: S608
+
+
 def values_of(row: Row) -> dict[str, str | int | bytes]:
-    """Return the columns of a report."""
+    """Return the columns of a report by their names."""
+    return dict(zip(_COLUMNS, _values_of(row), strict=True))
+
+
+def _values_of(row: Row) -> _Values:
     site, epoch, seq, time_ms, received_ms, late, corrected, block = row
-    return {
-        "site": site,
-        "epoch": epoch - (1 << 64) if epoch >= _SIGN else epoch,
-        "seq": seq,
-        "time_ms": time_ms,
-        "received_ms": received_ms,
-        "flags": (LATE if late else 0) | (CORRECTED if corrected else 0),
-        "block": block,
-    }
+    return (
+        site,
+        epoch - (1 << 64) if epoch >= _SIGN else epoch,
+        seq,
+        time_ms,
+        received_ms,
+        (LATE if late else 0) | (CORRECTED if corrected else 0),
+        block,
+    )
 
 
 def row_of(record: Record[*tuple[object, ...]]) -> Row:

@@ -33,7 +33,7 @@ LATE = 1
 CORRECTED = 2
 """Bits of a report's `flags`."""
 
-_DAY_MS = 86_400_000
+DAY_MS = 86_400_000
 
 metadata = MetaData()
 
@@ -148,7 +148,7 @@ unsaid = Table(
 def day_of(ms: int) -> int:
     """Return the UTC day of `ms` since 1970 as a number that reads as a date: 20261231."""
     # Whole days first: a float of milliseconds need not be exact at midnight.
-    date = datetime.fromtimestamp(ms // _DAY_MS * 86_400, UTC)
+    date = datetime.fromtimestamp(ms // DAY_MS * 86_400, UTC)
     return date.year * 10_000 + date.month * 100 + date.day
 
 

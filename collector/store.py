@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -38,14 +38,14 @@ from collector.day import (
     U64,
     Order,
     Row,
+    append,
     first_id,
     newest_by_arrival,
     newest_by_index,
     row_of,
-    values_of,
 )
 from collector.incident_rows import Noted
-from collector.schema import day_index, day_of, day_table, days, heard
+from collector.schema import DAY_MS, day_index, day_of, day_table, days, heard
 
 __all__ = ["Row", "Store", "StoreError"]
 
@@ -108,9 +108,7 @@ class Store:
         Raises:
             StoreError: none was kept: the disk is full, the database is locked or damaged.
         """
-        batches: dict[int, list[Row]] = defaultdict(list)
-        for row in rows:
-            batches[day_of(row.received_ms)].append(row)
+        batches = _by_day(rows)
         if not batches:
             return
         with self._lock:
@@ -124,7 +122,7 @@ class Store:
             with self._writing() as connection:
                 for day, batch in batches.items():
                     orders[day] = self._prepare_day(connection, day, batch)
-                    connection.execute(insert(self.table(day)), [values_of(row) for row in batch])
+                    append(connection, self.table(day), batch)
                 self._note_heard(connection, news)
             self._orders.update(orders)
             self._heard.update(news)
@@ -365,3 +363,13 @@ class Store:
             connection.execute(insert(heard), fresh)
         if known:
             connection.execute(update(heard).where(heard.c.site == bindparam("code")), known)
+
+
+def _by_day(rows: Sequence[Row]) -> Mapping[int, Sequence[Row]]:
+    """Return the rows by the day that they arrived in: mostly one."""
+    if len({row.received_ms // DAY_MS for row in rows}) == 1:
+        return {day_of(rows[0].received_ms): rows}
+    batches: dict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        batches[day_of(row.received_ms)].append(row)
+    return batches
