@@ -20,10 +20,12 @@ from collector.committer import Committer
 from collector.guard import is_loopback
 from collector.identity import Identity
 from collector.keys import KeyRing
+from collector.logbook import Logbook
 from collector.receiver import ReceiverSocket
 from collector.reflector import Reflector
 from collector.server import Serving, Tls, tcp_socket, unix_socket
 from collector.store import Store
+from collector.upkeep import Upkeep
 from collector.web import make_app
 from inventory.load import load
 from inventory.model import ChannelKind
@@ -32,6 +34,7 @@ from tabuah import sd_notify
 from tabuah.errors import ConfigError, TabuahError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from alerts.message import Message
@@ -94,7 +97,10 @@ class Program:
             doors.enter_context(_lock(self._options.data))
             store = doors.enter_context(Store.open(self._options.data))
             client = await doors.enter_async_context(httpx.AsyncClient())
-            self._outboxes = open_channels(self._inventory, client)
+            self._outboxes = open_channels(self._inventory, client, self._taken)
+            self._logbook = Logbook(
+                store.note_incidents, {outbox.name: outbox.put for outbox in self._outboxes}
+            )
             keys = KeyRing(self._options.data, identity)
             self._collector = Collector(
                 inventory=self._inventory,
@@ -102,9 +108,9 @@ class Program:
                 clock=identities.boot(self._options.data, time.time(), time.monotonic()),
                 keys=keys,
                 store=store,
-                say=self._say,
+                logbook=self._logbook,
             )
-            await asyncio.to_thread(self._collector.restore)
+            await self._collector.restore()
             loop.add_signal_handler(signal.SIGHUP, self._reload)
             await self._serve(store, keys)
         if self._failed:
@@ -158,7 +164,8 @@ class Program:
             for work in (
                 self._collector.committer.run(),
                 self._tick(),
-                self._upkeep(store, keys),
+                self._upkeep(Upkeep(store), keys),
+                self._logbook.run(),
                 *(outbox.run() for outbox in self._outboxes),
             )
         ]
@@ -176,18 +183,22 @@ class Program:
                 sd_notify.notify("WATCHDOG=1")
             await asyncio.sleep(TICK_S)
 
-    async def _upkeep(self, store: Store, keys: KeyRing) -> None:
-        while True:
-            await asyncio.sleep(UPKEEP_S)
-            await asyncio.to_thread(_save, keys)
-            try:
-                await asyncio.to_thread(store.close_days, self._collector.now_ms())
-            except TabuahError as error:
-                log.error("upkeep: %s", error)  # noqa: TRY400 - the reason is the message
+    async def _upkeep(self, upkeep: Upkeep, keys: KeyRing) -> None:
+        try:
+            while True:
+                await asyncio.sleep(UPKEEP_S)
+                await asyncio.to_thread(_save, keys)
+                kept = self._inventory.retention
+                now_ms = self._collector.now_ms()
+                try:
+                    await asyncio.to_thread(upkeep.run, now_ms, kept.reports_s, kept.rollups_s)
+                except TabuahError as error:
+                    log.error("upkeep: %s", error)  # noqa: TRY400 - the reason is the message
+        finally:
+            upkeep.stop()
 
-    def _say(self, message: Message) -> None:
-        for outbox in self._outboxes:
-            outbox.put(message)
+    def _taken(self, channel: str, message: Message) -> None:
+        self._logbook.taken(channel, message)
 
     def _reload(self) -> None:
         try:
@@ -208,7 +219,9 @@ class Program:
             self._stopping.set()
 
 
-def open_channels(inventory: Inventory, client: httpx.AsyncClient) -> list[channels.Outbox]:
+def open_channels(
+    inventory: Inventory, client: httpx.AsyncClient, taken: Callable[[str, Message], None]
+) -> list[channels.Outbox]:
     """Return the outbox of each channel that can be spoken to."""
     outboxes = []
     for channel in inventory.alerts.channels:
@@ -218,7 +231,7 @@ def open_channels(inventory: Inventory, client: httpx.AsyncClient) -> list[chann
         url = channel.webhook
         if isinstance(url, SecretRef):
             url = url.resolve(inventory.directory)
-        outboxes.append(channels.Outbox(channel.name, channels.webhook(url, client)))
+        outboxes.append(channels.Outbox(channel.name, channels.webhook(url, client), taken))
     return outboxes
 
 
