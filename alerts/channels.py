@@ -50,9 +50,22 @@ def webhook(url: str, client: httpx.AsyncClient) -> Deliver:
 class Outbox:
     """One channel's queue, delivered in order."""
 
-    def __init__(self, name: str, deliver: Deliver) -> None:
+    def __init__(
+        self,
+        name: str,
+        deliver: Deliver,
+        taken: Callable[[str, Message], None] = lambda _, __: None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            name: the channel's.
+            deliver: hands one message over.
+            taken: called with the name once a message is.
+        """
         self.name = name
         self._deliver = deliver
+        self._taken = taken
         self._queue: deque[Message] = deque()
         self._filled = asyncio.Event()
 
@@ -93,4 +106,5 @@ class Outbox:
                 await asyncio.sleep(pause)
             else:
                 log.info("channel %s: said: %s", self.name, message.summary)
+                self._taken(self.name, message)
                 return

@@ -7,7 +7,7 @@ Maintenance, audience, grouping and repeats take their places in this line as th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -52,19 +52,26 @@ class Pipeline:
         """Speak so from now on; what was said is still known."""
         self.language, self.zone, self.names = language, zone, names
 
+    def remember(self, incident: Incident) -> None:
+        """Note that the incident's beginning was said: at start, before anything is decided."""
+        self._firing.add(incident.id)
+
+    def message(self, status: Status, incident: Incident) -> Message:
+        """Return what is said of an incident's beginning or end."""
+        if status is Status.FIRING:
+            incident = replace(incident, ended_ms=None)
+        names = ", ".join(self.names.get(code, code) for code in incident.sites)
+        said = text(incident, names, self.language, self.zone)
+        return Message(status, incident, said.summary, said.description)
+
     def decide(self, incident: Incident) -> Decision:
         """Return what the channels are to be told of the incident as it is now."""
         if incident.ended_ms is None:
             if incident.id in self._firing:
                 return Decision(Reason.SAID)
             self._firing.add(incident.id)
-            return Decision(Reason.BEGAN, self._message(Status.FIRING, incident))
+            return Decision(Reason.BEGAN, self.message(Status.FIRING, incident))
         if incident.id not in self._firing:
             return Decision(Reason.NEVER_FIRED)
         self._firing.discard(incident.id)
-        return Decision(Reason.ENDED, self._message(Status.RESOLVED, incident))
-
-    def _message(self, status: Status, incident: Incident) -> Message:
-        names = ", ".join(self.names.get(code, code) for code in incident.sites)
-        said = text(incident, names, self.language, self.zone)
-        return Message(status, incident, said.summary, said.description)
+        return Decision(Reason.ENDED, self.message(Status.RESOLVED, incident))

@@ -15,6 +15,7 @@ decided by pure ones.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING, Final
@@ -43,14 +44,15 @@ from tabuah.report import ReportId
 from tabuah.snmp.receiver import Inform, Reason, Receiver, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from alerts.incident import Incident
-    from alerts.message import Message
     from collector.committer import Commit, Committer
     from collector.delivery import Address
     from collector.identity import EngineClock, Identity
+    from collector.incident_rows import Noted
     from collector.keys import KeyRing
+    from collector.logbook import Logbook
     from collector.receiver import ReceiverSocket
     from collector.store import Store
     from inventory.model import Inventory
@@ -91,14 +93,14 @@ class Collector:
         clock: EngineClock,
         keys: KeyRing,
         store: Store,
-        say: Callable[[Message], None],
+        logbook: Logbook,
     ) -> None:
         self._inventory = inventory
         self._clock = clock
         self._keys = keys
         self._store = store
         self._pipeline = Pipeline(inventory.language.value, inventory.timezone, _names(inventory))
-        self._say = say
+        self._logbook = logbook
         self._receiver = Receiver(identity.engine_id, keys.lookup, own=notification.own_block)
         self._intake = Intake()
         self._bases = Bases()
@@ -286,7 +288,7 @@ class Collector:
         decision = self._pipeline.decide(incident)
         log.info("incident %s: %s", incident.id, decision.reason.value)
         if decision.message is not None:
-            self._say(decision.message)
+            self._logbook.say(decision.message)
 
     # --- what people see ----------------------------------------------------------------
 
@@ -331,13 +333,33 @@ class Collector:
 
     # --- start and change ---------------------------------------------------------------
 
-    def restore(self) -> None:
-        """Take up what the store knows: duplicates, and who is expected to report. Blocks."""
+    async def restore(self) -> None:
+        """Take up what the store knows, before anything is received."""
+        await asyncio.to_thread(self._restore_reports)
+        for noted in await asyncio.to_thread(self._store.unfinished_incidents):
+            self._resume(noted)
+
+    def _restore_reports(self) -> None:
+        """Take up duplicates, and who is expected to report. Blocks."""
         since_ms = self.now_ms() - RESTORE_MS
         for site, epoch, seq in self._store.ids(since_ms):
             self._intake.remember(site, epoch, seq)
         for site, row in self._store.newest(set(self._health.views)).items():
             self._health.expect(site, Kept(row))
+
+    def _resume(self, noted: Noted) -> None:
+        """Go on with an incident that began before the start."""
+        incident = noted.incident
+        site = incident.sites[0]
+        self._logbook.resume(noted, lambda status: self._pipeline.message(status, incident))
+        if incident.ended_ms is not None:
+            return
+        self._pipeline.remember(incident)
+        self._incidents.remember(incident)
+        if site in self._health.views:
+            self._health.still_silent(site, incident.began_ms)
+        else:
+            self._announce(self._incidents.removed(site, self.now_ms()))
 
     def renew(self, inventory: Inventory) -> None:
         """Take up a changed inventory: new offices are unknown, gone ones are forgotten."""

@@ -98,6 +98,11 @@ class Health:
         self.views[site].last = last
         self._watches[site] = _Watch(0.0, _least_s(last))
 
+    def still_silent(self, site: str, since_ms: int) -> None:
+        """Note that an office was silent before the start, and that people were told."""
+        view = self.views[site]
+        view.state, view.since_ms = State.SILENT, since_ms
+
     def heard(self, site: str, received: Heard, now: float) -> Change | None:
         """Note a live report; return the change of state that it made."""
         view = self.views.get(site)

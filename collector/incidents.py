@@ -21,6 +21,10 @@ class Incidents:
     def __init__(self) -> None:
         self._open: dict[str, Incident] = {}
 
+    def remember(self, incident: Incident) -> None:
+        """Note an incident that is open since before the start."""
+        self._open[incident.sites[0]] = incident
+
     def changed(self, change: Change) -> Incident | None:
         """Return the incident that a change of state began or ended, if it did."""
         if change.after is State.SILENT:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from alerts.message import Status
+from collector import logbook
+from collector.incident_rows import Noted
 from collector.live import State
 from collector.metrics import SitesPage
 from collector.store import Row, StoreError
@@ -237,3 +239,90 @@ async def test_a_first_contact_and_a_return_after_our_restart_are_no_replays(lon
     assert metric(lone, 'tabuah_reports_total{outcome="resync"}') == 1
     assert metric(lone, 'tabuah_reports_total{outcome="replayed"}') == 0
     assert metric(lone, 'tabuah_usm_stats_total{reason="not_in_window"}') == 1
+
+
+async def test_an_incident_is_said_once_though_the_collector_restarts(lone: Centre) -> None:
+    lone.office().reports(1)
+    lone.wait(20)
+    ((status, incident),) = lone.told()
+    assert status is Status.FIRING
+    for _ in range(2):
+        await lone.restart()
+        assert lone.state() is State.SILENT, "nobody has heard of it since"
+        lone.wait(60)
+    assert lone.told() == [(Status.FIRING, incident)]
+    lone.office(epoch=2).reports(1)
+    assert lone.told() == [(Status.FIRING, incident), (Status.RESOLVED, incident)]
+    await lone.restart()
+    lone.wait(5)
+    assert len(lone.said) == 2
+    assert lone.store.unfinished_incidents() == []
+
+
+async def test_an_office_that_came_back_while_nobody_listened_ends_its_incident(
+    lone: Centre,
+) -> None:
+    office = lone.office()
+    office.reports(1)
+    lone.wait(20)
+    await lone.restart()
+    lone.clock.passed += 3
+    came_ms = lone.collector.now_ms()
+    lone.office(epoch=2).reports(1)
+    firing, resolved = lone.said
+    assert resolved.status is Status.RESOLVED
+    assert resolved.incident.id == firing.incident.id
+    assert resolved.incident.ended_ms == came_ms
+
+
+async def test_what_a_channel_had_not_taken_is_said_after_a_restart(lone: Centre) -> None:
+    lone.takes = False
+    lone.office().reports(1)
+    lone.wait(20)
+    lone.office(epoch=2).reports(1)
+    await lone.restart()
+    assert lone.said == []
+    lone.takes = True
+    await lone.restart()
+    ((first, one), (second, same)) = lone.told()
+    assert (first, second) == (Status.FIRING, Status.RESOLVED)
+    assert one == same
+    await lone.restart()
+    assert len(lone.said) == 2
+
+
+async def test_an_office_taken_out_while_the_collector_was_stopped_ends_its_incident(
+    lone: Centre,
+) -> None:
+    lone.office().reports(1)
+    lone.wait(20)
+    lone.inventory = inventory(GUNUNG_TALANG)
+    await lone.restart()
+    assert [status for status, _ in lone.told()] == [Status.FIRING, Status.RESOLVED]
+    assert "tidak dipantau lagi" in lone.said[1].summary
+    await lone.restart()
+    assert len(lone.said) == 2
+
+
+async def test_a_full_disk_delays_no_alert_and_what_was_said_is_noted_once_it_can_be(
+    lone: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logbook, "RETRY_S", 0.02)
+    note, refusals = lone.logbook._write, 0
+
+    def full(entries: Sequence[Noted]) -> None:
+        nonlocal refusals
+        refusals += 1
+        if refusals < 4:
+            raise StoreError("the disk is full")
+        note(entries)
+
+    monkeypatch.setattr(lone.logbook, "_write", full)
+    lone.office().reports(1)
+    lone.wait(20)
+    assert [status for status, _ in lone.told()] == [Status.FIRING]
+    assert lone.store.unfinished_incidents() == []
+    await until(lambda: len(lone.store.unfinished_incidents()) == 1)
+    await lone.restart()
+    lone.wait(60)
+    assert len(lone.said) == 1

@@ -6,6 +6,7 @@ The real programs, and a webhook's other end.
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,3 +52,50 @@ def test_the_end_is_said_after_the_inventory_was_read_anew(
     seconds_until(lambda: len(hook.heard) == 2, 15)
     incident = hook.heard[0]["incident"]
     assert hook.told() == [("firing", incident), ("resolved", incident)]
+
+
+def test_a_restart_while_an_office_is_silent_says_nothing_twice_and_its_end_once(
+    lone: Centre, hook: Sink, silent: Path
+) -> None:
+    lone.collector.kill()
+    lone.collector.wait()
+    lone.start_collector()
+    assert lone.state() == "silent"
+    time.sleep(12)  # longer than the threshold
+    assert len(hook.heard) == 1
+    lone.start_agent(silent)
+    seconds_until(lambda: len(hook.heard) == 2, 15)
+    incident = hook.heard[0]["incident"]
+    assert hook.told() == [("firing", incident), ("resolved", incident)]
+
+
+def test_an_office_that_returns_while_the_collector_is_away_is_said_to_be_back(
+    lone: Centre, hook: Sink, silent: Path
+) -> None:
+    lone.collector.terminate()
+    assert lone.collector.wait(10) == 0
+    lone.start_agent(silent)
+    time.sleep(2)
+    lone.start_collector()
+    seconds_until(lambda: len(hook.heard) == 2, 15)
+    incident = hook.heard[0]["incident"]
+    assert hook.told() == [("firing", incident), ("resolved", incident)]
+
+
+def test_what_a_channel_would_not_take_is_told_by_the_next_collector(
+    lone: Centre, hook: Sink
+) -> None:
+    lone.start_collector()
+    agent = lone.start_agent(lone.enrol())
+    seconds_until(lambda: lone.state() == "up", 10)
+    hook.refusing = True
+    agent.kill()
+    agent.wait()
+    seconds_until(lambda: hook.refused >= 1, 20)
+    lone.collector.kill()
+    lone.collector.wait()
+    hook.refusing = False
+    lone.start_collector()
+    seconds_until(lambda: len(hook.heard) == 1, 10)
+    time.sleep(2)
+    assert [status for status, _ in hook.told()] == ["firing"]

@@ -18,6 +18,7 @@ from collector.delivery import Address
 from collector.identity import Identity
 from collector.keys import KeyRing, site_key
 from collector.live import State
+from collector.logbook import Logbook
 from collector.store import Row, Store
 from inventory.model import Inventory, Site
 from tabuah import block, notification
@@ -129,18 +130,21 @@ class Centre:
         self.store = Store.open(self.data)
         self.append: Callable[[Sequence[Row]], None] = self.store.append
         self.said: list[Message] = []
-        self._committing: asyncio.Task[None] | None = None
+        self.takes = True
+        """Whether the channel takes what is said."""
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Have a collector that knows what the store holds."""
         self.socket = Socket()
+        self.logbook = Logbook(self.store.note_incidents, {"hook": self._hear})
         self.collector = Collector(
             inventory=self.inventory,
             identity=self.identity,
             clock=identities.boot(self.data, self.clock.time_ns() / 1e9, self.clock.monotonic()),
             keys=KeyRing(self.data, self.identity),
             store=self.store,
-            say=self.said.append,
+            logbook=self.logbook,
         )
         self.collector.socket = self.socket  # type: ignore[assignment]
         self.collector.committer = Committer(
@@ -149,19 +153,27 @@ class Centre:
             self.collector.forget,
             self.collector.mishaps,
         )
-        await asyncio.to_thread(self.collector.restore)
-        self._committing = asyncio.create_task(self.collector.committer.run())
+        await self.collector.restore()
+        self._tasks = [
+            asyncio.create_task(self.collector.committer.run()),
+            asyncio.create_task(self.logbook.run()),
+        ]
+
+    def _hear(self, message: Message) -> None:
+        if self.takes:
+            self.said.append(message)
+            self.logbook.taken("hook", message)
 
     def _append(self, rows: Sequence[Row]) -> None:
         self.append(rows)
 
     async def stop(self) -> None:
         """End the collector; what waits is written."""
-        if self._committing is not None:
-            self._committing.cancel()
+        for task in self._tasks:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await self._committing
-            self._committing = None
+                await task
+        self._tasks = []
 
     async def restart(self) -> None:
         """End the collector and begin the next."""
