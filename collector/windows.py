@@ -57,7 +57,7 @@ def month_window(year: int, month: int, zone: ZoneInfo) -> Window:
     In WIB, November 2026 begins at 2026-10-31T17:00Z.
     """
     following = date(year + month // 12, month % 12 + 1, 1)
-    return _midnight(date(year, month, 1), zone), _midnight(following, zone)
+    return midnight(date(year, month, 1), zone), midnight(following, zone)
 
 
 def service_windows(
@@ -71,9 +71,9 @@ def service_windows(
         return union([(begin_ms, end_ms)])
     found: list[Window] = []
     day = _local(begin_ms, zone).date()
-    while (midnight := _midnight(day, zone)) < end_ms:
+    while (begins := midnight(day, zone)) < end_ms:
         tomorrow = day + timedelta(days=1)
-        found.extend(_open_on(hours, zone, midnight, _midnight(tomorrow, zone)))
+        found.extend(_open_on(hours, zone, begins, midnight(tomorrow, zone)))
         day = tomorrow
     return common(union(found), [(begin_ms, end_ms)])
 
@@ -97,7 +97,8 @@ def _open_on(hours: Hours, zone: ZoneInfo, begin_ms: int, end_ms: int) -> Iterab
     ]
 
 
-def _midnight(day: date, zone: ZoneInfo) -> int:
+def midnight(day: date, zone: ZoneInfo) -> int:
+    """Return when the day begins in `zone`."""
     return round(datetime.combine(day, time(), zone).timestamp()) * 1000
 
 
