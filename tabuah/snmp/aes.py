@@ -123,7 +123,8 @@ class LibcryptoCipher:
         return self._run(key, iv, secret, 0)
 
     def _run(self, key: bytes, iv: bytes, data: bytes, encrypting: int) -> bytes:
-        _demand(key, iv)
+        if len(key) != BLOCK or len(iv) != BLOCK:
+            _demand(key, iv)
         size = len(data)
         with self._lock:
             out = self._out if size <= _ROOM else ctypes.create_string_buffer(size)

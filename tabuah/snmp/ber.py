@@ -18,6 +18,9 @@ OCTET_STRING = 0x04
 MAX_SUB_IDENTIFIERS = 128
 MAX_SUB_IDENTIFIER = 2**32 - 1
 """Both of RFC 2578 section 3.5."""
+_SHORT_HEADS = [[bytes((tag, length)) for length in range(0x80)] for tag in range(0x100)]
+"""Tag and length of every element whose length has one octet."""
+_OCTETS_HEADS = _SHORT_HEADS[OCTET_STRING]
 _MAX_OID_OCTETS = 5 * MAX_SUB_IDENTIFIERS
 _OIDS_REMEMBERED = 512
 """The same few names come in every message; a name decodes into a few kB at most."""
@@ -145,7 +148,7 @@ def tlv(tag: int, content: bytes) -> bytes:
     """Return the element of that tag and content."""
     length = len(content)
     if length < 0x80:
-        return bytes((tag, length)) + content
+        return _SHORT_HEADS[tag][length] + content
     octets = (length.bit_length() + 7) // 8
     return bytes((tag, 0x80 | octets)) + length.to_bytes(octets, "big") + content
 
@@ -159,7 +162,7 @@ def integer(value: int, tag: int = INTEGER) -> bytes:
     if not -(2**63) <= value < 2**64:
         raise ValueError(f"{value} has more than 64 bits")
     octets = (value if value >= 0 else ~value).bit_length() // 8 + 1
-    return bytes((tag, octets)) + value.to_bytes(octets, "big", signed=True)
+    return _SHORT_HEADS[tag][octets] + value.to_bytes(octets, "big", signed=True)
 
 
 @lru_cache(maxsize=_OIDS_REMEMBERED)
@@ -170,7 +173,8 @@ def often(value: int) -> bytes:
 
 def octets(content: bytes) -> bytes:
     """Return the OCTET STRING of that content."""
-    return tlv(OCTET_STRING, content)
+    length = len(content)
+    return _OCTETS_HEADS[length] + content if length < 0x80 else tlv(OCTET_STRING, content)
 
 
 @lru_cache(maxsize=_OIDS_REMEMBERED)

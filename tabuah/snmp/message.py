@@ -26,9 +26,15 @@ USM_MODEL = 3
 _LEVEL_OF: dict[int, Level] = {int(level): level for level in Level}
 
 _USUAL_LEAST: Final = 256
+_VERSION: Final = b"\x02\x01\x03"
 _VERSION_THEN_HEADER: Final = b"\x02\x01\x03\x30"
 _ONE_FLAG: Final = b"\x04\x01"
 _USM: Final = b"\x02\x01\x03"
+_FLAGS: Final = {
+    (level, reportable): _ONE_FLAG + bytes((level | REPORTABLE if reportable else level,))
+    for level in Level
+    for reportable in (False, True)
+}
 
 
 class CommunityMessage(NamedTuple):
@@ -115,7 +121,7 @@ def open_scope(data: bytes) -> Scope:
     """
     at, stop = ber.enter(data, 0, len(data), ber.SEQUENCE)
     engine_id, at = ber.read_octets(data, at, stop, usm.MAX_ENGINE_ID_OCTETS)
-    if data[at : at + 2] == b"\x04\0":
+    if at + 2 <= stop and data[at : at + 2] == b"\x04\0":
         name = b""
         at += 2
     else:
@@ -174,22 +180,11 @@ def encode(
     security = usm.encode_security(
         SecurityParameters(engine_id, stamp, user.name, bytes(mac_length), salt)
     )
-    flags = level | REPORTABLE if reportable else level
-    header = b"".join(
-        (ber.integer(msg_id), ber.often(max_size), bytes((ber.OCTET_STRING, 1, flags)), _USM)
-    )
-    message = ber.tlv(
+    header = ber.tlv(
         ber.SEQUENCE,
-        b"".join(
-            (
-                _VERSION_THEN_HEADER,
-                bytes((len(header),)),
-                header,
-                ber.octets(security),
-                scoped,
-            )
-        ),
+        b"".join((ber.integer(msg_id), ber.often(max_size), _FLAGS[level, reportable], _USM)),
     )
+    message = ber.tlv(ber.SEQUENCE, b"".join((_VERSION, header, ber.octets(security), scoped)))
     if not level:
         return message
     mac_at = len(message) - len(scoped) - 2 - len(salt) - mac_length

@@ -272,7 +272,8 @@ def decode_usual(data: bytes, at: int) -> tuple[SecurityParameters, int, int] | 
 
 def initial_vector(stamp: EngineTime, salt: bytes) -> bytes:
     """Return the IV of AES (RFC 3826 section 3.1.2.1): boots, time, salt."""
-    return stamp.boots.to_bytes(4, "big") + stamp.time.to_bytes(4, "big") + salt
+    boots, time = stamp
+    return (boots << 32 | time).to_bytes(8, "big") + salt
 
 
 class PeerClock:
