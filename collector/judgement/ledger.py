@@ -27,6 +27,23 @@ from collector.stretches import COUNTABLE_CAUSES, Kind, Stretch
 GENESIS: Final = "0" * 64
 """What stands before the first entry."""
 
+_COLUMNS: Final = (
+    "number",
+    "written",
+    "outage",
+    "version",
+    "site",
+    "circuit",
+    "began",
+    "ended",
+    "kind",
+    "cause",
+    "countable",
+    "confidence",
+    "reason",
+    "hash",
+)
+
 Json = dict[str, object]
 
 
@@ -123,9 +140,8 @@ def append(last: Entry | None, written_ms: int, subject: Subject, body: Json) ->
 
 def verify(entries: Iterable[Entry]) -> Fault | None:
     """Return the first place where the chain does not hold; None when it does."""
-    number, previous = 0, GENESIS
-    for entry in entries:
-        number += 1
+    previous = GENESIS
+    for number, entry in enumerate(entries, start=1):
         if entry.number != number:
             return Fault(number, f"entry {number} is missing; {entry.number} stands in its place")
         if entry.previous != previous:
@@ -295,10 +311,7 @@ def export_csv(entries: Iterable[Entry]) -> str:
     """Return every version of every outage as a table for a spreadsheet; times RFC 3339 in UTC."""
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
-    table.writerow(
-        "number written outage version site circuit began ended kind cause countable confidence "
-        "reason hash".split()
-    )
+    table.writerow(_COLUMNS)
     for entry in entries:
         if entry.subject is not Subject.OUTAGE:
             continue

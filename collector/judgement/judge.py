@@ -1,0 +1,257 @@
+"""The judge: keeps what may still change, reads it again when something new is known.
+
+    observe, silent, cut_off -> judge(now) -> new versions for the ledger
+
+Everything of an office stays in memory until it is settled: its line good for longer than any
+tail, its spool empty. What is settled keeps its findings for a day, so that an area can still
+gain or lose members when the last of them tells its story.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from collector.judgement import ledger
+from collector.judgement.common import share
+from collector.judgement.evidence import (
+    CentreSeen,
+    CollectorSeen,
+    Observation,
+    Window,
+)
+from collector.judgement.faces import Face, face
+from collector.judgement.outages import Context, Finding, in_order, judged, read
+from collector.judgement.runs import MISSED, TAIL_MS
+from tabuah.report import Occasion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from collector.judgement.ledger import Outage
+    from inventory.model import Inventory, Site
+
+KEEP: Final = 20
+"""Reports kept of an office without trouble: enough to see what was before a fault."""
+REMEMBER_MS: Final = 86_400_000
+HOLD_MS: Final = 60_000
+"""How long a draining spool is waited for before an interim version is written."""
+
+
+@dataclass(slots=True)
+class _Docket:
+    """What is open to change of one office."""
+
+    line: list[Observation] = field(default_factory=list)
+    settled: list[Finding] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    """Of `line`, as last read."""
+    since_ms: int = 0
+    silent: bool = False
+    trouble: bool = False
+    """Something in `line` is not plainly good."""
+    dirty: bool = False
+    returned_ms: int | None = None
+    """Since when it has been emptying its spool."""
+
+    @property
+    def pending(self) -> bool:
+        return bool(self.line) and max(self.line, key=_newest).backlog > 0
+
+
+def _newest(seen: Observation) -> tuple[int, int]:
+    return seen.received_ms, seen.at_ms
+
+
+class Judge:
+    """Reads the records of all offices into outages. Times are ms since 1970 UTC."""
+
+    def __init__(
+        self, inventory: Inventory, windows: Iterable[Window] = (), known: Iterable[Outage] = ()
+    ) -> None:
+        self._inventory = inventory
+        self._windows = tuple(windows)
+        self._dockets = {site.code: _Docket() for site in inventory.sites}
+        self._known: dict[str, dict[str, Outage]] = {code: {} for code in self._dockets}
+        self._isolated: list[CollectorSeen] = []
+        self._centre: dict[str, CentreSeen] = {}
+        for outage in ledger.newest(known).values():
+            self._known.setdefault(outage.site, {})[outage.id] = outage
+
+    def observe(self, seen: Observation) -> None:
+        """Take a report, live or late."""
+        docket = self._dockets.get(seen.site)
+        if docket is None:
+            return
+        before = docket.line[-1] if docket.line else None
+        docket.line.append(seen)
+        if not docket.trouble and (before is None or not _plain(before, seen)):
+            docket.trouble = before is not None or not _good(seen)
+        docket.dirty = docket.dirty or docket.trouble
+        docket.since_ms = docket.since_ms or seen.at_ms
+        if not docket.trouble and len(docket.line) > 2 * KEEP:
+            self._settle(docket)
+
+    def silent(self, site: str, *, silent: bool) -> None:
+        """Note that an office has fallen silent, or reports again."""
+        docket = self._dockets.get(site)
+        if docket is not None and docket.silent is not silent:
+            docket.silent = silent
+            docket.trouble = docket.dirty = True
+            if not silent:
+                self._centre.pop(site, None)
+
+    def centre_saw(self, site: str, seen: CentreSeen) -> None:
+        """Note what the centre saw of a silent office."""
+        self._centre[site] = seen
+        if site in self._dockets and self._dockets[site].silent:
+            self._dockets[site].dirty = True
+
+    def cut_off(self, seen: CollectorSeen) -> None:
+        """Note a moment at which no reference answered and no report came."""
+        self._isolated.append(seen)
+        for docket in self._dockets.values():
+            docket.dirty = docket.dirty or docket.silent
+
+    def plan(self, windows: Iterable[Window]) -> None:
+        """Take up another list of announced work."""
+        self._windows = tuple(windows)
+        for docket in self._dockets.values():
+            docket.dirty = docket.dirty or docket.trouble
+
+    def findings(self) -> dict[str, list[Finding]]:
+        """Return what is found of each office, settled or not, as last judged."""
+        return {code: [*d.settled, *d.findings] for code, d in self._dockets.items()}
+
+    def judge(self, now_ms: int) -> list[Outage]:
+        """Return the versions by which the ledger comes to say what is known now."""
+        due = [code for code, d in self._dockets.items() if d.dirty and self._is_due(d, now_ms)]
+        if not due:
+            return []
+        for code in due:
+            self._read(self._inventory.site(code), self._dockets[code])
+        self._forget(now_ms)
+        self._share()
+        written: list[Outage] = []
+        for code, docket in self._dockets.items():
+            findings = [*docket.settled, *docket.findings]
+            known = self._known[code]
+            if not findings and not known:
+                continue
+            new = ledger.revise(known.values(), findings, docket.since_ms)
+            known.update((outage.id, outage) for outage in new)
+            written += new
+        for code in due:
+            self._settle(self._dockets[code])
+        return written
+
+    # --- its steps ----------------------------------------------------------------------
+
+    def _is_due(self, docket: _Docket, now_ms: int) -> bool:
+        """Return whether to read now: a draining spool is waited for, but not for ever."""
+        if not docket.pending or docket.silent:
+            docket.returned_ms = None
+            return True
+        if docket.returned_ms is None:
+            docket.returned_ms = now_ms
+        if now_ms - docket.returned_ms < HOLD_MS:
+            return False
+        docket.returned_ms = now_ms
+        return True
+
+    def _read(self, site: Site, docket: _Docket) -> None:
+        docket.line = in_order(docket.line)
+        docket.findings = read(
+            site,
+            docket.line,
+            Context(
+                windows=self._windows,
+                isolated=tuple(self._isolated),
+                centre=self._centre.get(site.code),
+                silent=docket.silent,
+            ),
+        )
+        docket.dirty = False
+
+    def _share(self) -> None:
+        """Find areas among all that is remembered, and hand each office its own back."""
+        everything: list[Finding] = []
+        for docket in self._dockets.values():
+            everything += docket.settled
+            everything += docket.findings
+        alone = [_alone(f) for f in everything]
+        longest_s = max((site.interval_s for site in self._inventory.sites), default=10.0)
+        shared = iter(share(alone, self._inventory, round(longest_s * 1000)))
+        for docket in self._dockets.values():
+            docket.settled = [next(shared) for _ in docket.settled]
+            docket.findings = [next(shared) for _ in docket.findings]
+
+    def _forget(self, now_ms: int) -> None:
+        for code, docket in self._dockets.items():
+            gone = [f for f in docket.settled if (f.ended_ms or now_ms) <= now_ms - REMEMBER_MS]
+            if not gone:
+                continue
+            docket.settled = [f for f in docket.settled if f not in gone]
+            docket.since_ms = max(docket.since_ms, *(f.ended_ms or 0 for f in gone))
+            self._known[code] = {
+                key: o
+                for key, o in self._known[code].items()
+                if o.ended_ms is None or o.ended_ms > docket.since_ms
+            }
+        self._isolated = [s for s in self._isolated if s.at_ms > now_ms - REMEMBER_MS]
+
+    def _settle(self, docket: _Docket) -> None:
+        """Let go of the reports before a good stretch that is longer than any tail."""
+        if not docket.trouble:
+            docket.line = docket.line[-KEEP:]
+            return
+        if docket.silent or docket.pending or not docket.line:
+            return
+        last = docket.line[-1]
+        if any(f.ended_ms is None for f in docket.findings):
+            return
+        ended_ms = max((f.ended_ms or 0 for f in docket.findings), default=0)
+        quiet = [seen for seen in docket.line if seen.at_ms >= ended_ms]
+        if last.at_ms - ended_ms <= TAIL_MS or not all(_good(seen) for seen in quiet):
+            return
+        docket.settled += docket.findings
+        docket.findings = []
+        docket.line = quiet[-KEEP:]
+        docket.trouble = False
+
+
+def _alone(finding: Finding) -> Finding:
+    """Return the finding as it was before others were asked."""
+    if finding.case.group is None:
+        return finding
+    return judged(finding, replace(finding.case, group=None))
+
+
+def _good(seen: Observation) -> bool:
+    return all(face(seen, look) in {Face.GOOD, Face.NOT_ASKED} for look in seen.circuits)
+
+
+def _plain(before: Observation, seen: Observation) -> bool:
+    """Return whether a report follows its forerunner as on any good day."""
+    return (
+        not seen.late
+        and seen.boot_id == before.boot_id
+        and seen.epoch == before.epoch
+        and before.occasion in {Occasion.CYCLE, Occasion.RETURN}
+        and 0 <= seen.at_ms - before.at_ms <= MISSED * before.interval_ms
+        and _good(seen)
+    )
+
+
+def windows_of(inventory: Inventory) -> list[Window]:
+    """Return the announced work that the inventory lists."""
+    return [
+        Window(
+            frozenset(one.sites),
+            round(one.begins.timestamp() * 1000),
+            round(one.ends.timestamp() * 1000),
+            one.why,
+        )
+        for one in inventory.maintenance
+        if one.announced
+    ]

@@ -1,0 +1,113 @@
+"""Is a line that answers good enough? By the bounds of its technology, over two minutes.
+
+600 ms is normal over a satellite and a fault over fibre. One lost packet of six means nothing:
+loss counts from three lost packets on, round trip and jitter by their median. What made a line
+degraded must be gone for the whole window, so that it ends within 3 min of good readings and
+does not flutter at the bound. A full line is told from a bad one by its traffic.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+from collector.judgement.diagnosis import Slow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from collector.judgement.evidence import Look
+    from inventory.model import Bounds
+
+WINDOW_MS: Final = 120_000
+LEAST_SPAN_MS: Final = 50_000
+LEAST_SAMPLES: Final = 3
+LEAST_LOST: Final = 3
+CLEAR_LOST: Final = 1
+"""So many lost packets are still no loss."""
+FULL: Final = 0.9
+"""Share of the bandwidth from which a line is full: queues grow well before 100 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    at_ms: int
+    look: Look
+
+
+@dataclass(slots=True)
+class Quality:
+    """The last two minutes of one circuit."""
+
+    bounds: Bounds
+    window_ms: int = WINDOW_MS
+    slow: Slow | None = None
+    """What is worse than its bounds; None while all is within them."""
+    since_ms: int | None = None
+    _samples: deque[_Sample] = field(default_factory=deque)
+
+    def add(self, at_ms: int, look: Look) -> Slow | None:
+        """Take one cycle's readings; return what is worse than its bounds now."""
+        self._samples.append(_Sample(at_ms, look))
+        while at_ms - self._samples[0].at_ms > self.window_ms:
+            self._samples.popleft()
+        looks = [sample.look for sample in self._samples]
+        span = at_ms - self._samples[0].at_ms
+        if len(looks) < LEAST_SAMPLES or span < min(LEAST_SPAN_MS, self.window_ms // 2):
+            return self.slow
+        found = self._worse(looks)
+        if found is not None and self.slow is None:
+            self.since_ms = self._samples[0].at_ms
+        if found is not None or self._clear(looks):
+            self.slow = found
+        if self.slow is None:
+            self.since_ms = None
+        return self.slow
+
+    def forget(self) -> None:
+        """Begin anew: after a silence the old readings say nothing."""
+        self._samples.clear()
+        self.slow, self.since_ms = None, None
+
+    def _worse(self, looks: list[Look]) -> Slow | None:
+        sent, lost = sum(one.sent for one in looks), sum(one.lost for one in looks)
+        rtt, jitter = _median(one.rtt_us for one in looks), _median(one.jitter_us for one in looks)
+        says = []
+        if sent and lost >= LEAST_LOST and lost / sent > self.bounds.loss:
+            says.append(f"loss {lost} of {sent} packets (bound {self.bounds.loss:.1%})")
+        if rtt is not None and rtt / 1e6 > self.bounds.rtt_s:
+            says.append(f"round trip {rtt / 1000:.0f} ms (bound {self.bounds.rtt_s * 1000:.0f} ms)")
+        if jitter is not None and jitter / 1e6 > self.bounds.jitter_s:
+            bound = self.bounds.jitter_s * 1000
+            says.append(f"jitter {jitter / 1000:.0f} ms (bound {bound:.0f} ms)")
+        if not says:
+            return None
+        load = _median(one.load for one in looks)
+        if load is not None:
+            says.append(f"{load:.0%} of the bandwidth in use")
+        return Slow(
+            says="; ".join(says),
+            from_first_hop=self._hop_too(looks),
+            full=None if load is None else load >= FULL,
+        )
+
+    def _hop_too(self, looks: list[Look]) -> bool | None:
+        sent = sum(one.first_hop_sent for one in looks)
+        if not sent:
+            return None
+        lost = sum(one.first_hop_lost for one in looks)
+        rtt = _median(one.first_hop_rtt_us for one in looks)
+        lossy = lost > CLEAR_LOST and lost / sent > self.bounds.loss
+        # The first hop is most of a bad access line's delay, and little of a bad core's.
+        slow = rtt is not None and rtt / 1e6 > 0.8 * self.bounds.rtt_s
+        return lossy or slow
+
+    def _clear(self, looks: list[Look]) -> bool:
+        return sum(one.lost for one in looks) <= CLEAR_LOST
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
