@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from agent.address import host_port
+from agent.pacing import SHARE
 from agent.toml_table import Problems, Table, scan
 from tabuah.errors import ConfigError, Problem
 from tabuah.measurement import Kind, Role
@@ -45,6 +46,8 @@ class Circuit:
     id: str
     interface: str | None = None
     """On this host; None = the default route."""
+    uplink_bps: int | None = None
+    """Bits per second towards the provider; None = nobody wrote it down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,8 @@ class Config:
     circuits: tuple[Circuit, ...] = ()
     probes: tuple[Probe, ...] = ()
     devices: tuple[Device, ...] = ()
+    history_share: float = SHARE
+    """Of a circuit's uplink: what reports of the past may take of it."""
 
 
 # How often and how long where the file does not say: an HTTPS check is ~4 kB and, over a
@@ -165,11 +170,14 @@ def _config(top: Table) -> Config:
     collectors = _collectors(top.tables("collectors"))
     if not collectors:
         top.problem("lacks [[collectors]]: nobody to report to; run: tabuah enrol")
+    history_share = top.number("history_share", SHARE, 0.01, 1.0)
     circuits = _circuits(top.tables("circuits"))
     probes = _probes(top.tables("probes"), {circuit.id: circuit for circuit in circuits})
     devices = _devices(top.tables("devices"))
     top.end()
-    return Config(site, collectors, data, interval_s, language, circuits, probes, devices)
+    return Config(
+        site, collectors, data, interval_s, language, circuits, probes, devices, history_share
+    )
 
 
 def _collectors(tables: list[Table]) -> tuple[Collector, ...]:
@@ -185,7 +193,14 @@ def _collectors(tables: list[Table]) -> tuple[Collector, ...]:
 
 
 def _circuits(tables: list[Table]) -> tuple[Circuit, ...]:
-    circuits = [Circuit(table.text("id"), table.text("interface", "") or None) for table in tables]
+    circuits = [
+        Circuit(
+            id=table.text("id"),
+            interface=table.text("interface", "") or None,
+            uplink_bps=round(table.number("uplink", 0.0, 0.001, 1e6) * 1e6) or None,
+        )
+        for table in tables
+    ]
     _end(tables, "id", [circuit.id for circuit in circuits])
     return tuple(circuits)
 

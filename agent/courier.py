@@ -2,28 +2,35 @@
 
 Two lanes. The *live* lane carries the newest report: it goes out when it is made, and again
 every `max(0.5 s, 1.5 x smoothed RTT)` until it is acknowledged or a newer one takes its
-place. The *history* lane carries what the spool holds, oldest first, and only while the live
-lane is being answered: on a dead line it is silent.
+place. The *history* lane carries what the spool holds, oldest first, many reports in one inform
+and several informs at once, beside the live lane and only while that one is being answered: on a
+dead line it is silent. It takes a share of the line and no more (`agent.pacing`), has as many
+informs under way as acknowledgements come back, and begins after a return at a moment of its own,
+lest ten thousand offices that return together speak at once.
 
 A report is *kept* (written to the spool, fsynced) when it has gone unanswered for `KEEP_AFTER`,
 or is overtaken: a healthy line writes nothing to flash, and a killed agent loses one report.
 
 The edge (`agent.sender`) asks `next(now)` until it is told to wait:
 
-    Send(flight)     transmit it (again), then tell `sent`
-    Keep(flight)     write its report to the spool
-    Load(limit)      read the oldest kept reports, at most `limit` octets; then tell `loaded`
-    Discard(flight)  its reports are acknowledged: take them out of the spool
-    Cycle()          the first answer after a gap: measure and report now
-    Wait(until)      nothing before that time, unless something is offered or answered
+    Send(flight)       transmit it (again), then tell `sent`
+    Keep(flight)       write its report to the spool
+    Load(limit, skip)  read the oldest kept reports but `skip`; then tell `loaded`
+    Discard(flight)    its reports are acknowledged: take them out of the spool
+    Forget(flight)     expect no answer to it any more: its reports will go another way
+    Cycle()            the first answer after a gap: measure and report now
+    Wait(until)        nothing before that time, unless something is offered or answered
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from agent.pacing import SHARE, Bucket, bucket
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,14 +42,19 @@ KEEP_AFTER: Final = 3.0
 RETRY_LEAST: Final = 0.5
 RETRY_UNKNOWN: Final = 1.0
 """Seconds between tries until a round trip is known (RFC 6298 2.1)."""
-BLOCK_MOST: Final = 900
-"""Octets of history in one inform: with SNMP's own at most 1,200 of UDP payload."""
-BLOCK_LEAST: Final = 225
+BLOCK_MOST: Final = 860
+"""Octets of history in one inform: with SNMP's own, and an office's name of 18 octets, 1,200 of
+UDP payload."""
+BLOCK_LEAST: Final = 215
 """Halving stops here; a single report goes out whatever its size."""
 LOAD_AGAIN_AFTER: Final = 10.0
 """Seconds after which a spool that could not be read is asked again."""
 HALVE_AFTER: Final = 2
 """Unanswered tries of a large inform after which smaller ones are tried."""
+WINDOW_MOST: Final = 8
+"""Informs of history under way at one time."""
+RETURN_SPREAD_S: Final = 2.0
+"""History begins again within so many seconds after a return, each office at its own moment."""
 
 
 @dataclass(slots=True, eq=False)
@@ -56,8 +68,12 @@ class Flight:
     first_sent: float = 0.0
     last_sent: float = 0.0
     tries: int = 0
+    unheard: int = 0
+    """Tries since one as large, sent no sooner, was answered."""
     kept: bool = False
     refused: bool = False
+    base: Packed | None = None
+    """The report that the other end holds, and that this one was fitted upon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +92,23 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Read the oldest kept reports: at least one, else at most `limit` octets."""
+    """Read the oldest kept reports: at least one, else as many as make a block of `limit`."""
 
     limit: int
+    skip: frozenset[tuple[int, int]] = frozenset()
+    """Epoch and seq of those that are under way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Discard:
     """Take these acknowledged reports out of the spool."""
+
+    flight: Flight
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Expect no answer to it any more."""
 
     flight: Flight
 
@@ -100,21 +125,29 @@ class Wait:
     until: float | None
 
 
-Step = Send | Keep | Load | Discard | Cycle | Wait
+Step = Send | Keep | Load | Discard | Forget | Cycle | Wait
 
 
 @dataclass(slots=True)
 class Courier:
     """The state of both lanes. All times are of one monotonic clock, in seconds."""
 
+    draw: Callable[[], float] = lambda: 0.0
+    """Gives a number from 0 to 1: where in `RETURN_SPREAD_S` history begins."""
+    bucket: Bucket = field(default_factory=lambda: bucket(None, SHARE))
+    """Of the circuit in use; the edge changes it with the circuit."""
     backlog: int = 0
     """Reports in the spool that nobody has acknowledged."""
     srtt_s: float | None = None
     """Smoothed round trip (RFC 6298, alpha 1/8)."""
     _live: Flight | None = None
-    _batch: Flight | None = None
+    _batches: list[Flight] = field(default_factory=list)
+    """History under way, oldest first."""
+    _window: int = 1
+    """How many of them there may be: one more with each acknowledgement, half after a loss."""
     _loading: bool = False
     _load_after: float = 0.0
+    _history_after: float = 0.0
     _block_limit: int = BLOCK_MOST
     _alive: bool = False
     """The newest report that had its time was answered."""
@@ -144,58 +177,78 @@ class Courier:
         self._live = Flight((report,), history=False)
         return overtaken
 
-    def sent(self, flight: Flight, now: float) -> None:
-        """Note a transmission."""
+    def sent(self, flight: Flight, now: float, octets: int) -> None:
+        """Note a transmission, and what it takes of the line: octets of IP, its answer's too."""
         if flight.tries == 0:
             flight.first_sent = now
+        elif flight.history:
+            self._window = max(1, self._window // 2)
         flight.tries += 1
+        flight.unheard += 1
         flight.last_sent = now
+        self.bucket.take(octets, now)
 
-    def loaded(self, reports: Sequence[Packed]) -> None:
-        """Take what the spool gave for `Load`; nothing means that it is empty."""
+    def loaded(self, reports: Sequence[Packed], now: float, base: Packed | None = None) -> None:
+        """Take what the spool gave for `Load`, fitted upon `base`; nothing means that is all."""
         self._loading = False
         if reports:
-            self._batch = Flight(tuple(reports), history=True, kept=True)
+            self._batches.append(Flight(tuple(reports), history=True, kept=True, base=base))
         else:
-            self.backlog = 0
+            self.backlog = self._under_way()
+            self._load_after = now + LOAD_AGAIN_AFTER
 
     def load_failed(self, now: float) -> None:
         """Note that the spool could not be read; it is asked again, but not at once."""
         self._loading = False
         self._load_after = now + LOAD_AGAIN_AFTER
 
-    def refused(self, request_id: int) -> None:
-        """Note that a flight was answered, but not taken: it goes out again as a new request.
+    def refused(self, request_id: int) -> Flight | None:
+        """Note that a flight was answered, but not taken; return it, None if it is unknown.
 
-        The first time at once: the line is well. After that at the pace of retries, lest two ends
-        that do not agree keep it busy.
+        A live report goes out again as a new request: the first time at once, for the line is
+        well, after that at the pace of retries, lest two ends that do not agree keep it busy.
+        History that does not rest on another report does the same; other history is read again.
         """
-        for flight in (self._live, self._batch):
-            if flight is not None and flight.request_id == request_id:
-                flight.request_id = 0
-                if not flight.refused:
-                    flight.refused = True
-                    flight.last_sent = -math.inf
+        flight = self._find(request_id)
+        if flight is None:
+            return None
+        if flight.base is not None and flight.history:
+            self._give_up(flight)
+            return flight
+        flight.request_id = 0
+        if not flight.refused:
+            flight.refused = True
+            flight.last_sent = -math.inf
+        return flight
 
-    def answered(self, request_id: int, round_trip_s: float) -> Flight | None:
+    def answered(self, request_id: int, round_trip_s: float, now: float) -> Flight | None:
         """Note an acknowledgement; return the flight, None if it is overtaken or unknown.
 
         Args:
             request_id: of the flight.
             round_trip_s: from the very transmission that was answered, be it a repeated one.
+            now: when it came.
         """
-        for flight in (self._live, self._batch):
-            if flight is not None and flight.tries and flight.request_id == request_id:
-                break
-        else:
+        flight = self._find(request_id)
+        if flight is None:
             return None
         self._measure(round_trip_s)
         if flight is self._live:
             self._live = None
-            self._alive = True
+            if not self._alive:
+                self._alive = True
+                self._window = 1
+                self._history_after = now + RETURN_SPREAD_S * self.draw()
         else:
-            self._batch = None
+            self._batches.remove(flight)
+            self._window = min(WINDOW_MOST, self._window + 1)
             self._block_limit = min(BLOCK_MOST, self._block_limit * 2)
+            for other in self._batches:
+                if (
+                    len(other.reports) <= len(flight.reports)
+                    and other.last_sent <= flight.last_sent
+                ):
+                    other.unheard = 0  # it is lost by chance, not for its size
         if flight.kept:
             self.backlog = max(0, self.backlog - len(flight.reports))
             self._steps.append(Discard(flight))
@@ -213,25 +266,67 @@ class Courier:
         """Return the next thing to do; call until `Wait`."""
         if self._steps:
             return self._steps.popleft()
-        live, batch = self._live, self._batch
+        live = self._live
         if live is not None:
             if live.tries and now - live.first_sent >= KEEP_AFTER and not live.kept:
                 self._keep(live)
                 return self._steps.popleft()
             if self._due(live, now):
                 return Send(live)
-        if self._line_answers(now):
-            if batch is not None and self._due(batch, now):
-                if batch.tries < HALVE_AFTER or len(batch.reports) == 1:
-                    return Send(batch)
-                # Large datagrams may be what this line loses: load fewer of the same reports.
-                self._block_limit = max(BLOCK_LEAST, self._block_limit // 2)
-                self._batch = None
-            ready = not self._loading and now >= self._load_after
-            if self._batch is None and self.backlog and ready:
-                self._loading = True
-                return Load(self._block_limit)
-        return Wait(self._wake(now))
+        step = self._history(now) if self._line_answers(now) else None
+        return Wait(self._wake(now)) if step is None else step
+
+    def _history(self, now: float) -> Step | None:
+        if now < self._history_after:
+            return None
+        if self.bucket.wait_s(now) <= 0:
+            for batch in self._batches:
+                if self._due(batch, now):
+                    if not self._too_large(batch):
+                        return Send(batch)
+                    # Large datagrams may be what this line loses: load fewer of the same reports.
+                    self._block_limit = max(BLOCK_LEAST, self._block_limit // 2)
+                    for large in [b for b in self._batches if len(b.reports) > 1]:
+                        self._give_up(large)
+                    return self._steps.popleft()
+        if self._may_load(now):
+            self._loading = True
+            return Load(self._block_limit, self._skip())
+        return None
+
+    def _too_large(self, batch: Flight) -> bool:
+        """Whether its size may be what keeps it from arriving."""
+        return batch.unheard >= HALVE_AFTER and len(batch.reports) > 1
+
+    def _may_load(self, now: float) -> bool:
+        return (
+            not self._loading
+            and now >= self._load_after
+            and len(self._batches) < self._window
+            and self.backlog > self._under_way()
+            # One that is read and not sent yet is enough to keep ready.
+            and all(batch.tries for batch in self._batches)
+        )
+
+    def _under_way(self) -> int:
+        """How many kept reports are in flights."""
+        kept = [*self._batches, *([self._live] if self._live and self._live.kept else [])]
+        return sum(len(flight.reports) for flight in kept)
+
+    def _skip(self) -> frozenset[tuple[int, int]]:
+        flights = [*self._batches, *([self._live] if self._live else [])]
+        return frozenset((r.epoch, r.seq) for flight in flights for r in flight.reports)
+
+    def _find(self, request_id: int) -> Flight | None:
+        flights = [*self._batches, *([self._live] if self._live else [])]
+        for flight in flights:
+            if flight.tries and flight.request_id == request_id:
+                return flight
+        return None
+
+    def _give_up(self, batch: Flight) -> None:
+        self._batches.remove(batch)
+        self._steps.append(Forget(batch))
 
     def _keep(self, flight: Flight) -> None:
         if not flight.kept:
@@ -254,11 +349,15 @@ class Courier:
             times.append(self._live.last_sent + self.retry_s)
             if not self._live.kept:
                 times.append(self._live.first_sent + KEEP_AFTER)
-        if self._batch is not None and self._line_answers(now):
-            times.append(self._batch.last_sent + self.retry_s)
-        if self.backlog and now < self._load_after:
-            times.append(self._load_after)
-        return min(times, default=None)
+        if self._line_answers(now):
+            begin = max(self._history_after, now + self.bucket.wait_s(now))
+            times.extend(
+                max(begin, batch.last_sent + self.retry_s if batch.tries else now)
+                for batch in self._batches
+            )
+            if self.backlog > self._under_way() and len(self._batches) < self._window:
+                times.append(max(self._load_after, self._history_after))
+        return min((time for time in times if time > now), default=None)
 
     def _measure(self, round_trip_s: float) -> None:
         if self.srtt_s is None:

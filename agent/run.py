@@ -82,7 +82,7 @@ class AgentProcess:
         self._office = Office(self._config)
         self._epoch = secrets.randbits(64)
         self._seq = 0
-        self._courier = Courier()
+        self._courier = Courier(draw=random.random)
         self._stopping = asyncio.Event()
         self._failed = False
         self._left_out = 0

@@ -11,9 +11,11 @@ import contextlib
 import logging
 import secrets
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from agent import courier as steps
+from agent.pacing import bucket, on_the_line
 from agent.roster import Roster, patience_s
 from agent.wire import Wire
 from tabuah import block, notification
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from agent.config import Circuit, Config
     from agent.courier import Courier, Flight
+    from agent.pacing import Bucket
     from agent.spool import Spool
     from tabuah.block import Packed
     from tabuah.snmp.client import Answered
@@ -66,6 +69,9 @@ class Sender:
             for way in ways(config.circuits)
             for collector in config.collectors
         ]
+        self._share = config.history_share
+        self._uplinks = {circuit.id: circuit.uplink_bps for circuit in config.circuits}
+        self._buckets: dict[str, Bucket] = {}
         self._roster = Roster(len(self._wires), patience_s(config.interval_s))
         self._disk = disk
         self._finished = False
@@ -120,11 +126,16 @@ class Sender:
                 case steps.Send(flight):
                     self._transmit(flight, now)
                 case steps.Keep(flight):
-                    self._on_disk(self._spool.put, flight.reports[0], then=self._kept)
-                case steps.Load(limit):
-                    self._on_disk(self._spool.oldest, limit, then=self._loaded)
+                    put = partial(self._spool.put, flight.reports[0])
+                    self._on_disk(put, self._kept, self._lost)
+                case steps.Load(limit, skip):
+                    self._load(limit, skip)
                 case steps.Discard(flight):
-                    self._on_disk(self._spool.discard, flight.reports, then=self._kept)
+                    discard = partial(self._spool.discard, flight.reports)
+                    self._on_disk(discard, self._kept, self._lost)
+                case steps.Forget(flight):
+                    for wire in self._wires:
+                        wire.forget(flight.request_id)
                 case steps.Cycle():
                     self._cycle()
                 case steps.Wait(until):
@@ -148,11 +159,23 @@ class Sender:
                 log.info("no answer: trying %s", self._wires[self._roster.active].name)
             if flight.tries == 0:
                 for way in self._roster.scouts():
-                    self._wires[way].transmit(self._inform(flight, None), now)
+                    scout = self._wires[way]
+                    payload = scout.transmit(self._inform(flight, None), now)
+                    self._bucket(scout).take(on_the_line(payload), now)
             self._roster.sent(now)
         wire = self._wires[self._roster.active]
-        wire.transmit(self._inform(flight, None if flight.history else wire.base), now)
-        self._courier.sent(flight, now)
+        if not flight.history:  # history keeps the one that it was fitted upon
+            flight.base = wire.base
+        payload = wire.transmit(self._inform(flight, flight.base), now)
+        self._courier.bucket = self._bucket(wire)
+        self._courier.sent(flight, now, on_the_line(payload))
+
+    def _bucket(self, wire: Wire) -> Bucket:
+        """Return the bucket of the circuit that a wire leaves by now."""
+        found = self._buckets.get(wire.path)
+        if found is None:
+            found = self._buckets[wire.path] = bucket(self._uplinks.get(wire.path), self._share)
+        return found
 
     def _hear(self, wire: Wire, answer: Answered, round_trip_s: float) -> None:
         if self._roster.heard(self._wires.index(wire)):
@@ -165,10 +188,11 @@ class Sender:
         if pdu.error_status != 0:
             # It does not hold the report that this one rests on: after a restart, most likely.
             log.debug("%s: refuses a report with error-status %d", wire.name, pdu.error_status)
-            wire.base = None
-            self._courier.refused(pdu.request_id)
+            refused = self._courier.refused(pdu.request_id)
+            if refused is not None and refused.base is wire.base:
+                wire.base = None
             return
-        flight = self._courier.answered(pdu.request_id, round_trip_s)
+        flight = self._courier.answered(pdu.request_id, round_trip_s, time.monotonic())
         if flight is not None and not flight.history:
             wire.base = flight.reports[0]
         if not self._courier.live_pending:
@@ -192,33 +216,45 @@ class Sender:
 
     # --- the spool --------------------------------------------------------------------------
 
-    def _on_disk(self, act: Callable[..., T], argument: object, then: Callable[[T], None]) -> None:
+    def _on_disk(
+        self, act: Callable[[], T], then: Callable[[T], None], failed: Callable[[], None]
+    ) -> None:
         if self._finished:  # what is not kept or forgotten now is sent, or told twice, next time
             return
         loop = asyncio.get_running_loop()
 
         def done(future: Future[T]) -> None:
-            loop.call_soon_threadsafe(self._done, future, then)
+            loop.call_soon_threadsafe(self._done, future, then, failed)
 
-        self._disk.submit(act, argument).add_done_callback(done)
+        self._disk.submit(act).add_done_callback(done)
 
-    def _done(self, future: Future[T], then: Callable[[T], None]) -> None:
+    def _done(
+        self, future: Future[T], then: Callable[[T], None], failed: Callable[[], None]
+    ) -> None:
         try:
             then(future.result())
         except TabuahError as error:
             log.error("%s", error)  # noqa: TRY400 - the reason is the message
-            if then == self._loaded:
-                self._courier.load_failed(time.monotonic())
-            else:
-                self.unsaved += 1
+            failed()
         self._courier.backlog = self._spool.count
         self._wake.set()
 
     def _kept(self, _: None) -> None:
         """The courier's count follows the spool's, in `_done`."""
 
-    def _loaded(self, reports: list[Packed]) -> None:
-        self._courier.loaded(reports)
+    def _load(self, limit: int, skip: frozenset[tuple[int, int]]) -> None:
+        base = self._wires[self._roster.active].base
+
+        def loaded(reports: list[Packed]) -> None:
+            self._courier.loaded(reports, time.monotonic(), base)
+
+        def failed() -> None:
+            self._courier.load_failed(time.monotonic())
+
+        self._on_disk(lambda: self._spool.oldest(limit, skip, base), loaded, failed)
+
+    def _lost(self) -> None:
+        self.unsaved += 1
 
 
 def ways(circuits: tuple[Circuit, ...]) -> list[Circuit | None]:

@@ -113,6 +113,19 @@ class Table:
             return default
         return value
 
+    def number(self, key: str, default: float, low: float, high: float) -> float:
+        """Return the number of `key`, whole or not, from `low` to `high`."""
+        value = self._take(key)
+        if value is None:
+            return default
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            self._wrong(key, "a number", value)
+            return default
+        if not low <= value <= high:
+            self.problem(f"'{key}' must be from {low:g} to {high:g}, not {value}", key)
+            return default
+        return float(value)
+
     def seconds(self, key: str, default: float, low: float) -> float:
         """Return the duration of `key` in seconds, at least `low`."""
         value = self._take(key)

@@ -94,8 +94,8 @@ class Wire:
         address = f"{self._collector.host}:{self._collector.port}"
         return address if self._circuit is None else f"{address} over {self._circuit.id}"
 
-    def transmit(self, pdu: Pdu, now: float) -> None:
-        """Send a request, or send it again."""
+    def transmit(self, pdu: Pdu, now: float) -> int:
+        """Send a request, or send it again; return the octets of its datagram."""
         if pdu.request_id in self._known:
             datagram = self._client.resend(pdu.request_id, now)
         else:
@@ -105,6 +105,7 @@ class Wire:
         if self._socket is None or now - self._asked > REOPEN_AFTER:
             self._open(datagram)
         self._put_out(datagram)
+        return len(datagram)
 
     def forget(self, request_id: int) -> None:
         """Wait no longer for the answer to a request."""

@@ -32,7 +32,7 @@ from inventory.model import (
 from tabuah.errors import ConfigError, Problem, TabuahError
 from tabuah.units import duration_text
 
-Value = str | int | list[str]
+Value = str | int | float | list[str]
 Keys = dict[str, Value]
 
 AGENT_DATA = "/var/lib/tabuah"
@@ -195,7 +195,8 @@ def _render(
 
 
 def _circuit(circuit: Circuit) -> Keys:
-    return _given({"id": circuit.id, "interface": circuit.interface})
+    uplink = circuit.bandwidth.up if circuit.bandwidth else None
+    return _given({"id": circuit.id, "interface": circuit.interface, "uplink": uplink})
 
 
 def _probe(probe: Probe) -> Keys:

@@ -7,20 +7,27 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.spool import Spool
+from agent.spool import MOST_OCTETS, Spool
+from tabuah import block
+from tabuah.block import Packed
 from tabuah.errors import TabuahError
-from tests.support.reports import packed
+from tests.support.reports import full_report, packed, stated
 
 SITE = "13.02.10"
 
 
-def seqs(spool: Spool, limit: int = 1 << 20) -> list[int]:
-    return [report.seq for report in spool.oldest(limit)]
+def seqs(spool: Spool) -> list[int]:
+    """Return the numbers of all that is kept, batch by batch."""
+    found: list[Packed] = []
+    while batch := spool.oldest(1 << 16, {(report.epoch, report.seq) for report in found}):
+        found += batch
+    return [report.seq for report in found]
 
 
 def test_what_was_put_is_there_after_another_open_oldest_first(tmp_path: Path) -> None:
@@ -42,32 +49,177 @@ def test_a_report_put_twice_is_kept_once(tmp_path: Path) -> None:
         assert (seqs(spool), spool.count) == ([1], 1)
 
 
-def test_a_batch_is_bounded_but_never_empty(tmp_path: Path) -> None:
+def test_a_batch_is_as_many_reports_as_its_block_holds_and_never_empty(tmp_path: Path) -> None:
     with Spool(tmp_path / "spool.sqlite", SITE) as spool:
-        for seq in range(1, 30):
+        for seq in range(1, 200):
             spool.put(packed(seq))
-        size = len(packed(1).octets)
-        assert seqs(spool, 4 * size) == [1, 2, 3, 4]
-        assert seqs(spool, 1) == [1]
+        for limit in (200, 430, 860):
+            batch = spool.oldest(limit)
+            assert len(block.encode(batch, history=True)) <= limit
+            more = [*batch, packed(len(batch) + 1)]
+            assert len(block.encode(more, history=True)) > limit
+        assert [report.seq for report in spool.oldest(1)] == [1]
 
 
-@settings(max_examples=20)
-@given(st.lists(st.integers(1, 60), max_size=80), st.integers(1, 12))
-def test_a_full_spool_drops_its_oldest_and_counts_them(row: list[int], room: int) -> None:
-    size = len(packed(1).octets)
+def test_a_batch_upon_a_report_that_the_centre_holds_has_room_for_more(tmp_path: Path) -> None:
+    base = packed(500)
+    with Spool(tmp_path / "spool.sqlite", SITE) as spool:
+        for seq in range(1, 50):
+            spool.put(packed(seq))
+        batch = spool.oldest(430, base=base)
+        assert len(block.encode(batch, history=True, base=base)) <= 430
+        assert len(batch) > len(spool.oldest(430))
+
+
+def test_reports_under_way_are_passed_over(tmp_path: Path) -> None:
+    with Spool(tmp_path / "spool.sqlite", SITE) as spool:
+        for seq in range(1, 201):
+            spool.put(packed(seq))
+        under_way = frozenset((1, seq) for seq in range(1, 151))
+        assert [r.seq for r in spool.oldest(1 << 20, under_way)] == list(range(151, 201))
+
+
+def test_unsent_reports_of_an_older_start_go_out_first(tmp_path: Path) -> None:
+    path = tmp_path / "spool.sqlite"
+    with Spool(path, SITE) as spool:
+        for seq in (7, 8):
+            spool.put(packed(seq, epoch=2**64 - 1))
+    with Spool(path, SITE) as spool:
+        for seq in (1, 2):
+            spool.put(packed(seq, epoch=5))
+        assert [(r.epoch, r.seq) for r in spool.oldest(1 << 20)] == [
+            (2**64 - 1, 7), (2**64 - 1, 8), (5, 1), (5, 2),
+        ]  # fmt: skip
+        assert spool.oldest(1 << 20, {(2**64 - 1, 7)})[0].seq == 8
+
+
+def test_seven_days_at_ten_seconds_fit_with_all_that_an_office_says(tmp_path: Path) -> None:
+    """By what a thousand reports take: six probes, a router of two ports and nine readings."""
+    path = tmp_path / "spool.sqlite"
+    with Spool(path, SITE) as spool:
+        few, many, before = 256, 1280, 0
+        for seq in range(1, many + 1):
+            spool.put(full_report(seq))
+            if seq == few:
+                before = spool.octets
+        a_report = (spool.octets - before) / (many - few)
+    assert 60_480 * a_report < MOST_OCTETS - (1 << 19), f"{a_report} octets a report"
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    changes=st.sets(st.integers(2, 900), max_size=12),
+    room=st.integers(65_000, 82_000),
+)
+def test_a_full_spool_keeps_its_size_and_every_edge_and_counts_what_it_dropped(
+    changes: set[int], room: int
+) -> None:
     unwritable = Path(__file__) / "spool.sqlite"  # so that it is kept in memory
-    with Spool(unwritable, SITE, room * size) as spool:
-        kept: list[int] = []
-        dropped = 0
-        for seq in row:
+    with Spool(unwritable, SITE, room) as spool:
+        good = True
+        for seq in range(1, 901):
+            good = good != (seq in changes)
+            spool.put(block.pack(stated(seq, good=good)))
+            assert spool.octets <= room
+        assert spool.dropped > 0
+        kept = seqs(spool)
+        assert kept == sorted(set(kept))
+        assert len(kept) == spool.count
+        assert len(kept) + spool.dropped == 900
+        assert {1, 900} <= set(kept)
+        assert set(changes) | {seq - 1 for seq in changes} <= set(kept)
+
+
+def test_a_spool_of_edges_alone_lets_go_of_the_oldest() -> None:
+    unwritable = Path(__file__) / "spool.sqlite"
+    with Spool(unwritable, SITE, 80_000) as spool:
+        for seq in range(1, 1_000):
+            spool.put(block.pack(stated(seq, good=seq % 2 == 0)))
+        kept = seqs(spool)
+        assert kept == list(range(kept[0], 1_000))
+        assert len(kept) + spool.dropped == 999
+
+
+def test_samples_that_are_too_old_go_and_their_edges_stay(tmp_path: Path) -> None:
+    with Spool(tmp_path / "spool.sqlite", SITE, most_age_s=3_600) as spool:
+        for seq in range(1, 769):
+            spool.put(block.pack(stated(seq, good=seq != 100)))
+        kept = set(seqs(spool))
+        assert {1, 99, 100, 101} <= kept
+        assert {seq for seq in kept if seq not in (1, 99, 100, 101)} == set(range(408, 769))
+
+
+def test_what_a_full_spool_drops_is_said_once_an_hour(caplog: pytest.LogCaptureFixture) -> None:
+    unwritable = Path(__file__) / "spool.sqlite"
+    with Spool(unwritable, SITE, 80_000) as spool:
+        for seq in range(1, 1_000):
             spool.put(packed(seq))
-            if seq not in kept:
-                kept.append(seq)
-            dropped += max(0, len(kept) - room)
-            kept = kept[-room:]
-        assert seqs(spool) == kept
-        assert spool.count == len(kept)
-        assert spool.dropped == dropped
+        assert spool.dropped > 128
+    assert len([r for r in caplog.records if "were dropped" in r.message]) == 1
+
+
+def test_a_damaged_report_is_set_aside_and_the_others_go_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "spool.sqlite"
+    with Spool(path, SITE) as spool:
+        for seq in range(1, 11):
+            spool.put(packed(seq))
+    database = sqlite3.connect(path)
+    damage = "UPDATE kept SET octets = ? WHERE seq = ?"
+    database.execute(damage, (b"half", 3))
+    (octets,) = database.execute("SELECT octets FROM kept WHERE seq = 6").fetchone()
+    database.execute(damage, (octets[:-3] + bytes(3), 6))
+    database.commit()
+    database.close()
+    with Spool(path, SITE) as spool:
+        whole = [1, 2, 4, 5, 7, 8, 9, 10]
+        assert seqs(spool) == whole
+        assert (seqs(spool), spool.count, spool.dropped) == (whole, 8, 2)
+    assert "2 kept reports are damaged" in caplog.text
+    with Spool(path, SITE) as spool:
+        assert spool.dropped == 2
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.binary(max_size=300), st.integers(0, 100), st.integers(0, 2**16))
+def test_whatever_a_bad_flash_made_of_the_file_measuring_goes_on(
+    rubbish: bytes, percent: int, cut: int
+) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "spool.sqlite"
+        with Spool(path, SITE) as spool:
+            for seq in range(1, 60):
+                spool.put(packed(seq))
+        content = bytearray(path.read_bytes())
+        at = len(content) * percent // 100
+        content[at : at + len(rubbish)] = rubbish
+        path.write_bytes(content[: max(len(content) - cut, 0)] if percent % 2 else content)
+        with Spool(path, SITE) as spool:
+            spool.put(packed(1_000))
+            found = seqs(spool)
+            assert found[-1] == 1_000
+            assert set(found) <= {*range(1, 60), 1_000}, "nothing is made up"
+
+
+def test_the_reports_of_a_spool_of_version_0_1_0_are_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "spool.sqlite"
+    database = sqlite3.connect(path)
+    database.executescript(
+        "CREATE TABLE report (id INTEGER PRIMARY KEY AUTOINCREMENT, epoch INTEGER NOT NULL, "
+        "seq INTEGER NOT NULL, octets BLOB NOT NULL, UNIQUE (epoch, seq));"
+        "CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL);"
+        "INSERT INTO counter VALUES ('dropped', 3);"
+    )
+    for seq in (4, 5):
+        database.execute(
+            "INSERT INTO report (epoch, seq, octets) VALUES (1, ?, ?)", (seq, packed(seq).octets)
+        )
+    database.commit()
+    database.close()
+    for _ in range(2):
+        with Spool(path, SITE) as spool:
+            assert (seqs(spool), spool.count, spool.dropped) == ([4, 5], 2, 3)
 
 
 def test_a_damaged_file_is_set_aside_and_the_next_one_works(
