@@ -72,7 +72,7 @@ def test_snmptrapd_reads_and_acknowledges_an_offices_reports(tmp_path: Path) -> 
         assert seen() == list(range(1, len(seen()) + 1)), trapd.log.read_text()
         assert f'STRING: "{SITE}"' in trapd.log.read_text()
         with sqlite3.connect(tmp_path / "office" / "spool.sqlite") as spool:
-            ((kept,),) = spool.execute("SELECT count(*) FROM report")
+            ((kept,),) = spool.execute("SELECT count(*) FROM kept")
         spool.close()
         assert kept == 0
         assert "not an answer" not in office.log("agent")

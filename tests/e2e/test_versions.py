@@ -35,7 +35,7 @@ def test_a_newer_agent_is_acknowledged_stored_listed_and_read_once_the_collector
     assert all(report["time"] <= report["received"] for report in kept)
     assert kept[-1]["occasion"] == "goodbye_agent"
     with sqlite3.connect(lone.folder / "office" / "spool.sqlite") as spool:
-        assert spool.execute("SELECT count(*) FROM report").fetchone() == (0,), "all acknowledged"
+        assert spool.execute("SELECT count(*) FROM kept").fetchone() == (0,), "all acknowledged"
     spool.close()
     assert "tabuah_agent_backlog_reports{" not in lone.get("metrics").text
     lone.collector.terminate()
