@@ -29,9 +29,11 @@ class About:
 ABOUT = {
     "agent": About("Run or check an office's agent."),
     "collector": About("Run the centre.", "centre"),
+    "data": About("Check, back up and restore what the centre keeps.", "centre"),
     "demo": About("Fourteen offices on this machine, over lines that can be cut.", "demo"),
     "enrol": About("Make an office's configuration, its key included.", "centre"),
     "inventory": About("Check the inventory.", "centre"),
+    "simulate": About("Simulate many offices, to load a collector or to rehearse.", "centre"),
     "sites": About("List the offices and their state.", "centre"),
 }
 

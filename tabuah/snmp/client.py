@@ -210,6 +210,14 @@ class UsmClient:
         """The authoritative engine's ID; empty while it is not known."""
         return self._engine_id
 
+    def tell_time(self, stamp: EngineTime, now: float) -> None:
+        """Take the engine's clock from who has heard an authentic stamp of it."""
+        self._clock.hear(stamp, now)
+
+    def clock(self, now: float) -> EngineTime:
+        """Return the engine's clock as far as it is known; 0, 0 while it is not."""
+        return self._clock.at(now)
+
     def send(self, pdu: Pdu, now: float) -> bytes:
         """Return the datagram that asks `pdu`, or that finds out what must be known before it.
 
