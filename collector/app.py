@@ -342,8 +342,8 @@ class Collector:
     def _restore_reports(self) -> None:
         """Take up duplicates, and who is expected to report. Blocks."""
         since_ms = self.now_ms() - RESTORE_MS
-        for site, epoch, seq in self._store.ids(since_ms):
-            self._intake.remember(site, epoch, seq)
+        for held in self._store.ranges(since_ms):
+            self._intake.remember(*held)
         for site, row in self._store.newest(set(self._health.views)).items():
             self._health.expect(site, Kept(row))
 

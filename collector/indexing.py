@@ -7,11 +7,26 @@ connection that they are given; `collector.store` has the transactions.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, Table, delete, func, insert, select, tuple_
 
 from collector.day import STEP
+
+_EPOCHS_AT_ONCE: Final = 200
+"""Two parameters each: some databases take no more than 999."""
+
+
+class Range(NamedTuple):
+    """Reports of one epoch whose numbers follow each other."""
+
+    site: str
+    epoch: int
+    """As the tables have it: the signed 64 bits."""
+    low: int
+    high: int
+    """Inclusive."""
 
 
 class Summary(NamedTuple):
@@ -61,3 +76,43 @@ def summary(connection: Connection, table: Table) -> Summary:
 def last_id(connection: Connection, table: Table) -> int:
     """Return the id of the newest report; 0 when there is none."""
     return connection.scalar(select(func.max(table.c.id))) or 0
+
+
+def ranges(connection: Connection, table: Table) -> list[Range]:
+    """Return which reports a day holds; reads all of it, in the database."""
+    key = (table.c.site, table.c.epoch)
+    counted = connection.execute(
+        select(
+            *key,
+            func.min(table.c.seq),
+            func.max(table.c.seq),
+            # Distinct: the store tolerates doubles, and a double must not hide a hole.
+            func.count(table.c.seq.distinct()),
+        ).group_by(*key)
+    )
+    whole, holed = [], []
+    for site, epoch, low, high, count in counted:
+        if count == high - low + 1:
+            whole.append(Range(site, epoch, low, high))
+        else:
+            holed.append((site, epoch))
+    for at in range(0, len(holed), _EPOCHS_AT_ONCE):
+        some = holed[at : at + _EPOCHS_AT_ONCE]
+        numbers = select(*key, table.c.seq).distinct().where(tuple_(*key).in_(some))
+        stream = connection.execute(numbers.order_by(*key, table.c.seq))
+        whole.extend(_joined((site, epoch, seq) for site, epoch, seq in stream))
+    return whole
+
+
+def _joined(numbers: Iterable[tuple[str, int, int]]) -> Iterator[Range]:
+    """Yield ranges of numbers that come in order."""
+    current: Range | None = None
+    for site, epoch, seq in numbers:
+        if current is not None and (site, epoch, seq - 1) == (*current[:2], current.high):
+            current = current._replace(high=seq)
+            continue
+        if current is not None:
+            yield current
+        current = Range(site, epoch, seq, seq)
+    if current is not None:
+        yield current

@@ -8,7 +8,7 @@ the double.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from enum import Enum
@@ -46,6 +46,15 @@ class Gaps:
         """Whether `seq` was added."""
         at = bisect_right(self._starts, seq) - 1
         return at >= 0 and seq <= self._ends[at]
+
+    def add_range(self, low: int, high: int) -> None:
+        """Add the numbers from `low` to `high`, both inclusive."""
+        # Those that touch it: ranges that end at low - 1 or later, and begin at high + 1 or sooner.
+        first = bisect_left(self._ends, low - 1)
+        last = bisect_right(self._starts, high + 1)
+        if first < last:
+            low, high = min(low, self._starts[first]), max(high, self._ends[last - 1])
+        self._starts[first:last], self._ends[first:last] = [low], [high]
 
     def add(self, seq: int) -> bool:
         """Add `seq`; return whether it was new."""
@@ -102,9 +111,9 @@ class Intake:
         self._pending: set[tuple[str, int, int]] = set()
         """Judged new, not yet on disk: a duplicate of one may not be acknowledged either."""
 
-    def remember(self, site: str, epoch: int, seq: int) -> None:
-        """Note a report that the store holds: at start, before anything is judged."""
-        self._gaps(site, epoch).add(seq)
+    def remember(self, site: str, epoch: int, low: int, high: int) -> None:
+        """Note reports that the store holds: at start, before anything is judged."""
+        self._gaps(site, epoch).add_range(low, high)
 
     def judge(self, site: str, report: Packed, *, history: bool) -> Verdict:
         """Return what the report is, and remember it as pending if it is new."""

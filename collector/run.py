@@ -34,7 +34,7 @@ from tabuah import sd_notify
 from tabuah.errors import ConfigError, TabuahError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from alerts.message import Message
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+EXTEND_S: Final = 15.0
+"""How often a start that takes long asks the service manager for more time, twice as much."""
 TICK_S: Final = 0.5
 UPKEEP_S: Final = 60.0
 SOCKET_NAME: Final = "collector.sock"
@@ -110,7 +112,8 @@ class Program:
                 store=store,
                 logbook=self._logbook,
             )
-            await self._collector.restore()
+            async with _starting():
+                await self._collector.restore()
             loop.add_signal_handler(signal.SIGHUP, self._reload)
             await self._serve(store, keys)
         if self._failed:
@@ -233,6 +236,22 @@ def open_channels(
             url = url.resolve(inventory.directory)
         outboxes.append(channels.Outbox(channel.name, channels.webhook(url, client), taken))
     return outboxes
+
+
+@contextlib.asynccontextmanager
+async def _starting() -> AsyncIterator[None]:
+    """Tell the service manager, while the block lasts, that the start goes on."""
+
+    async def extend() -> None:
+        while True:
+            sd_notify.notify(f"EXTEND_TIMEOUT_USEC={round(2 * EXTEND_S * 1e6)}")
+            await asyncio.sleep(EXTEND_S)
+
+    extending = asyncio.create_task(extend())
+    try:
+        yield
+    finally:
+        extending.cancel()
 
 
 async def _open_reflector(host: str, port: int) -> Reflector:

@@ -24,7 +24,7 @@ from sqlalchemy import (
     Table,
 )
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration: what a database must carry for this program to use it."""
 
 VERSION_TABLE = "alembic_version"
@@ -118,6 +118,17 @@ edges = Table(
     Column("block", LargeBinary, nullable=False),
 )
 
+
+# The sequence numbers that a closed day holds, both ends inclusive.
+ranges = Table(
+    "ranges",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("site", String, primary_key=True),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),  # u64, as in the days
+    Column("low", BigInteger, primary_key=True, autoincrement=False),
+    Column("high", BigInteger, nullable=False),
+)
 
 # Incidents, and what was said of them.
 incidents = Table(

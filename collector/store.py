@@ -45,7 +45,8 @@ from collector.day import (
     row_of,
 )
 from collector.incident_rows import Noted
-from collector.schema import DAY_MS, day_index, day_of, day_table, days, heard
+from collector.indexing import Range
+from collector.schema import DAY_MS, day_index, day_of, day_table, days, heard, ranges
 
 __all__ = ["Row", "Store", "StoreError"]
 
@@ -153,6 +154,23 @@ class Store:
                 connection.execute(delete(heard).where(heard.c.day < first))
             self._heard = {site: day for site, day in self._heard.items() if day >= first}
         return list(old)
+
+    def ranges(self, since_ms: int) -> list[Range]:
+        """Return which reports have arrived since the UTC day of `since_ms`, in no order.
+
+        Of closed days this is known; those still open are read.
+        """
+        found: list[Range] = []
+        with self.reading() as connection:
+            catalogue = select(days).where(days.c.day >= day_of(since_ms))
+            for entry in connection.execute(catalogue).all():
+                known = select(*(ranges.c[name] for name in Range._fields))
+                rows = connection.execute(known.where(ranges.c.day == entry.day)).all()
+                if entry.closed and rows:
+                    found.extend(Range(*row) for row in rows)
+                else:
+                    found.extend(indexing.ranges(connection, self.table(entry.day)))
+        return [each._replace(epoch=each.epoch & U64) for each in found]
 
     def ids(self, since_ms: int) -> Iterator[tuple[str, int, int]]:
         """Stream (site, epoch, seq) of all that arrived since `since_ms`, in order of arrival."""
@@ -293,6 +311,7 @@ class Store:
         with self.reading() as connection:
             at = indexing.filled(connection, index)
             found = indexing.summary(connection, table)
+            held = indexing.ranges(connection, table)
         while at < found.last_id:
             with self.step() as connection:
                 at = indexing.fill(connection, table, index, at)
@@ -300,6 +319,10 @@ class Store:
             with self._writing() as connection:
                 if indexing.last_id(connection, table) != found.last_id:
                     return False  # a straggler came to it: the next call takes it up
+                connection.execute(delete(ranges).where(ranges.c.day == day))
+                for some in range(0, len(held), STEP):
+                    rows = [{"day": day, **each._asdict()} for each in held[some : some + STEP]]
+                    connection.execute(insert(ranges), rows)
                 connection.execute(
                     update(days)
                     .where(days.c.day == day)
@@ -328,6 +351,7 @@ class Store:
             with self._writing() as connection:
                 index.drop(connection, checkfirst=True)
                 table.drop(connection)
+                connection.execute(delete(ranges).where(ranges.c.day == day))
                 connection.execute(delete(days).where(days.c.day == day))
             self._orders.pop(day, None)
 

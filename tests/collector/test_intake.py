@@ -29,6 +29,16 @@ def test_gaps_behave_as_a_set_of_numbers(acts: list[tuple[bool, int]]) -> None:
     assert all(a[1] + 1 < b[0] for a, b in pairwise(ranges)), "not joined"
 
 
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 9)), max_size=30))
+def test_gaps_take_ranges_as_they_take_numbers(added: list[tuple[int, int]]) -> None:
+    gaps, model = Gaps(), set[int]()
+    for low, more in added:
+        gaps.add_range(low, low + more)
+        model.update(range(low, low + more + 1))
+    assert {seq for seq in range(60) if seq in gaps} == model
+    assert all(a[1] + 1 < b[0] for a, b in pairwise(gaps.ranges())), "not joined"
+
+
 def test_a_retry_is_a_duplicate_and_may_be_acknowledged_once_stored() -> None:
     intake = Intake()
     assert intake.judge(SITE, packed(1), history=False) is Verdict.LIVE
@@ -77,7 +87,7 @@ def test_two_offices_do_not_share_their_numbers() -> None:
 
 def test_what_the_store_holds_at_the_start_is_known() -> None:
     intake = Intake()
-    intake.remember(SITE, 1, 3)
+    intake.remember(SITE, 1, 2, 3)
     assert intake.judge(SITE, packed(3), history=True) is Verdict.DUPLICATE
     assert intake.is_stored(SITE, 1, 3)
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from collector import run
+from collector.app import Collector
 from collector.run import Options, Program
 from tabuah.errors import TabuahError
 from tests.support.programs import free_port
@@ -53,3 +57,29 @@ async def test_a_reflector_that_cannot_have_its_address_is_an_error_in_words(
         reflect = (host, taken.getsockname()[1])
         with pytest.raises(TabuahError, match=r"cannot reflect .*choose one with --reflect"):
             await Program(replace(options, reflect=reflect)).run()
+
+
+async def test_a_start_that_takes_long_asks_the_service_manager_for_more_time(
+    options: Options, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setattr(run, "EXTEND_S", 0.05)
+        restore = Collector.restore
+
+        async def slow(collector: Collector) -> None:
+            await asyncio.sleep(0.2)
+            await restore(collector)
+
+        monkeypatch.setattr(Collector, "restore", slow)
+        running = asyncio.create_task(Program(options).run())
+        heard: list[bytes] = []
+        async with asyncio.timeout(20):
+            while b"READY=1" not in heard:
+                heard.append(await asyncio.get_running_loop().sock_recv(manager, 100))
+        os.kill(os.getpid(), signal.SIGTERM)
+        await running
+    assert heard.count(b"EXTEND_TIMEOUT_USEC=100000") >= 3
+    assert heard[-1] == b"READY=1"

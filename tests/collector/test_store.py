@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -161,6 +162,56 @@ def test_a_closing_that_was_cut_short_goes_on_where_it_was(
         assert store.close_days(MIDNIGHT + DAY_MS) == [20261231]
         assert store.reports(KUBUNG, 0, 2 * MIDNIGHT) == rows
         assert store.newest()[KUBUNG] == rows[-1]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([KUBUNG, GUNUNG_TALANG]), st.integers(0, 2), st.integers(1, 12)),
+        max_size=40,
+    )
+)
+def test_a_day_knows_exactly_which_reports_it_holds(held: list[tuple[str, int, int]]) -> None:
+    """With doubles and holes, open and closed: a number that is not there is never said to be."""
+    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder)) as store:
+        store.append(
+            [
+                row(s, MIDNIGHT + at, site=site, epoch=2**64 - 1 - e)
+                for at, (site, e, s) in enumerate(held)
+            ]
+        )
+        for _ in range(2):
+            found = [
+                (site, 2**64 - 1 - epoch, seq)
+                for site, epoch, low, high in store.ranges(MIDNIGHT)
+                for seq in range(low, high + 1)
+            ]
+            assert sorted(found) == sorted(set(held))
+            store.close_days(MIDNIGHT + DAY_MS)
+
+
+def test_what_a_closed_day_holds_is_known_without_reading_its_reports(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.append([row(seq, MIDNIGHT + seq) for seq in (1, 2, 4)])
+    store.append([row(5, MIDNIGHT + DAY_MS)])
+    store.close_days(MIDNIGHT + DAY_MS)
+    read: list[str] = []
+    look = indexing.ranges
+
+    def spied(connection: Connection, table: Table) -> list[indexing.Range]:
+        read.append(table.name)
+        return look(connection, table)
+
+    monkeypatch.setattr(indexing, "ranges", spied)
+    assert sorted(store.ranges(MIDNIGHT)) == [
+        (KUBUNG, 7, 1, 2),
+        (KUBUNG, 7, 4, 4),
+        (KUBUNG, 7, 5, 5),
+    ]
+    assert read == ["reports_20270101"]
+    assert store.ranges(MIDNIGHT + DAY_MS) == [(KUBUNG, 7, 5, 5)]
+    store.append([row(3, MIDNIGHT + 9)])  # it opens the day again
+    assert (KUBUNG, 7, 1, 4) in store.ranges(MIDNIGHT)
 
 
 def test_an_open_and_a_closed_day_answer_alike_however_clocks_wander(data: Path) -> None:
@@ -415,7 +466,7 @@ def test_a_damaged_page_says_what_to_do(data: Path) -> None:
     with path.open("r+b") as file:
         file.seek(4096 * 20)
         file.write(b"\xff" * 4096 * 20)
-    with Store.open(data) as store, pytest.raises(StoreError, match=r"damaged; .*\.recover"):
+    with Store.open(data) as store, pytest.raises(StoreError, match="damaged; .*tabuah data salvage"):
         list(store.ids(0))
 
 
