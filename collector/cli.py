@@ -7,6 +7,7 @@ import json
 import logging
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
@@ -15,6 +16,7 @@ from collector.enrol import enrol as enrol_offices
 from collector.enrol import file_name
 from inventory.load import load
 from inventory.model import Endpoint
+from inventory.secret import SecretRef
 from inventory.values import endpoint
 
 
@@ -215,6 +217,12 @@ def collector() -> None:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="PEM file with its key.",
 )
+@click.option(
+    "--store",
+    metavar="URL",
+    help="Keep the reports in PostgreSQL: postgresql+psycopg://..., or, with a password in it, "
+    "env:NAME or file:PATH where the URL stands. Keys stay in --data.",
+)
 @click.option("--verbose", is_flag=True, help="Log every decision.")
 def run(
     *,
@@ -227,6 +235,7 @@ def run(
     token_file: Path | None,
     tls_certificate: Path | None,
     tls_key: Path | None,
+    store: str | None,
     verbose: bool,
 ) -> None:
     """Receive the offices' reports, keep and judge them, and show what is known, until stopped.
@@ -253,6 +262,7 @@ def run(
         http=(http.host, http.port),
         token=None if token_file is None else _token(token_file),
         tls=tls,
+        store=None if store is None else database_url(store),
         http_names=http_names,
     )
     program.check(options)
@@ -262,6 +272,19 @@ def run(
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs URLs, and a URL may be secret
     asyncio.run(program.Program(options).run())
+
+
+def database_url(text: str) -> str:
+    """Return the URL that `text` is, or that stands where it says (env:NAME, file:PATH).
+
+    Raises:
+        UsageError: a password stands in it: other users of the machine see command lines.
+    """
+    if text.startswith(("env:", "file:")):
+        return SecretRef.parse(text, "--store").resolve(Path.cwd())
+    if urlsplit(text).password is not None:
+        raise click.UsageError("--store: a password must not stand here; use env:NAME or file:PATH")
+    return text
 
 
 def _token(path: Path) -> str:

@@ -32,9 +32,8 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _ADVICE = {
     sqlite3.SQLITE_BUSY: "locked by another program; is a second collector using this folder?",
     sqlite3.SQLITE_LOCKED: "locked by another program; is a second collector using this folder?",
-    sqlite3.SQLITE_CORRUPT: "the database is damaged; stop the collector, move it aside together "
-    "with its -wal and -shm files, and restore a backup or save what can be read with "
-    "`sqlite3 OLD .recover | sqlite3 NEW`",
+    sqlite3.SQLITE_CORRUPT: "the database is damaged; stop the collector, and restore a backup or "
+    "save what can be read with `tabuah data salvage`",
     sqlite3.SQLITE_NOTADB: "this is no SQLite database, or it is damaged; stop the collector, move "
     "it aside together with its -wal and -shm files, and restore a backup",
     sqlite3.SQLITE_FULL: "the disk is full; free some space there, reports wait in the offices",

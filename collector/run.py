@@ -60,6 +60,8 @@ class Options:
     http: tuple[str, int]
     token: str | None = None
     tls: Tls | None = None
+    store: str | None = None
+    """The URL of the database that reports are kept in; None = SQLite in the data folder."""
     http_names: tuple[str, ...] = ()
     """Names by which the page may be asked for without a token, beside those of loopback."""
 
@@ -96,8 +98,8 @@ class Program:
             loop.add_signal_handler(number, self._stopping.set)
         identity = Identity.open(self._options.data)
         async with contextlib.AsyncExitStack() as doors:
-            doors.enter_context(_lock(self._options.data))
-            store = doors.enter_context(Store.open(self._options.data))
+            doors.enter_context(only_one(self._options.data))
+            store = doors.enter_context(Store.open(self._options.store or self._options.data))
             client = await doors.enter_async_context(httpx.AsyncClient())
             self._outboxes = open_channels(self._inventory, client, self._taken)
             self._logbook = Logbook(
@@ -273,7 +275,12 @@ def _save(keys: KeyRing) -> None:
         log.error("%s", error)  # noqa: TRY400 - the reason is the message
 
 
-def _lock(data: Path) -> IO[bytes]:
+def only_one(data: Path) -> IO[bytes]:
+    """Return a lock on the data folder, held until it is closed.
+
+    Raises:
+        TabuahError: a collector is running with it.
+    """
     lock = (data / "collector.lock").open("ab")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

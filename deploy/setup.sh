@@ -57,6 +57,10 @@ peers() {
     want smilint smitools
     want prometheus prometheus
     want promtool prometheus
+    want victoria-metrics victoria-metrics
+    # Its server is not in the PATH.
+    ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+    want cc gcc
     want ip iproute2
     want nft nftables
     want ping iputils-ping

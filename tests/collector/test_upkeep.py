@@ -77,14 +77,14 @@ def recomputed(rows: list[Row]) -> tuple[list[Hour], set[tuple[int, int]]]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "data") as opened_store:
+def store(place: Path | str) -> Iterator[Store]:
+    with Store.open(place) as opened_store:
         yield opened_store
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_however_reports_arrive_the_roll_ups_are_those_of_all_of_them(
-    tmp_path: Path, seed: int
+    store: Store, seed: int
 ) -> None:
     chance = random.Random(seed)
     rows = []
@@ -95,24 +95,23 @@ def test_however_reports_arrive_the_roll_ups_are_those_of_all_of_them(
             received = None if wait is None else measured + wait
             rows.append(row(seq, measured, received_ms=received, good=chance.random() < 0.8))
     rows.sort(key=lambda one: one.received_ms)
-    with Store.open(tmp_path / "store") as store:
-        upkeep = Upkeep(store)
-        for at in range(0, len(rows), 40):
-            part = rows[at : at + 40]
-            store.append(part)
-            upkeep.run(part[-1].received_ms, YEARS_S, YEARS_S)
-            upkeep.run(part[-1].received_ms, YEARS_S, YEARS_S)
-        upkeep.run(MIDNIGHT + 30 * DAY_MS, YEARS_S, YEARS_S)
-        hours, beside = recomputed(rows)
-        said, edge_rows = kept(store)
-        assert said == hours
-        assert {(one.epoch, one.seq) for one in edge_rows} == beside
-        assert all(one in rows for one in edge_rows)
+    upkeep = Upkeep(store)
+    for at in range(0, len(rows), 40):
+        part = rows[at : at + 40]
+        store.append(part)
+        upkeep.run(part[-1].received_ms, YEARS_S, YEARS_S)
+        upkeep.run(part[-1].received_ms, YEARS_S, YEARS_S)
+    upkeep.run(MIDNIGHT + 30 * DAY_MS, YEARS_S, YEARS_S)
+    hours, beside = recomputed(rows)
+    said, edge_rows = kept(store)
+    assert said == hours
+    assert {(one.epoch, one.seq) for one in edge_rows} == beside
+    assert all(one in rows for one in edge_rows)
 
-        # The raw reports go, and what they came to stays.
-        upkeep.run(MIDNIGHT + 30 * DAY_MS, 86_400, YEARS_S)
-        assert list(store.ids(0)) == []
-        assert kept(store) == (said, edge_rows)
+    # The raw reports go, and what they came to stays.
+    upkeep.run(MIDNIGHT + 30 * DAY_MS, 86_400, YEARS_S)
+    assert list(store.ids(0)) == []
+    assert kept(store) == (said, edge_rows)
 
 
 def test_a_report_that_comes_when_its_day_is_dropped_leaves_the_roll_up_alone(
