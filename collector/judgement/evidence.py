@@ -93,6 +93,7 @@ class Look:
     """Whether any public address answered; resolvers are not among them."""
     resolver: bool | None = None
     """Whether any resolver answered."""
+    resolver_run: int = 0
     port: bool | None = None
     """Whether the gateway's port to the provider's terminal is up (ifOperStatus)."""
     session: bool | None = None
@@ -133,6 +134,8 @@ class ServiceLook:
     good: bool
     stage: Stage = Stage.ANSWER
     """Where it failed."""
+    run: int = 0
+    """Which run of its check: a slow check's last word stands in many reports."""
 
 
 @dataclass(frozen=True, slots=True)

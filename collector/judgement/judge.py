@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from collector.judgement import ledger
 from collector.judgement.common import share
+from collector.judgement.diagnosis import Case, Nature, diagnose
 from collector.judgement.evidence import (
     CentreSeen,
     CollectorSeen,
@@ -56,11 +57,7 @@ class _Docket:
 
     @property
     def pending(self) -> bool:
-        return bool(self.line) and max(self.line, key=_newest).backlog > 0
-
-
-def _newest(seen: Observation) -> tuple[int, int]:
-    return seen.received_ms, seen.at_ms
+        return bool(self.line) and max(self.line, key=lambda seen: seen.at_ms).backlog > 0
 
 
 class Judge:
@@ -113,6 +110,13 @@ class Judge:
         for docket in self._dockets.values():
             docket.dirty = docket.dirty or docket.silent
 
+    def renew(self, inventory: Inventory) -> None:
+        """Take up a changed inventory; what is open to change of its offices stays."""
+        self._inventory = inventory
+        codes = [site.code for site in inventory.sites]
+        self._dockets = {code: self._dockets.get(code, _Docket()) for code in codes}
+        self._known = {code: self._known.get(code, {}) for code in codes}
+
     def plan(self, windows: Iterable[Window]) -> None:
         """Take up another list of announced work."""
         self._windows = tuple(windows)
@@ -129,7 +133,7 @@ class Judge:
         if not due:
             return []
         for code in due:
-            self._read(self._inventory.site(code), self._dockets[code])
+            self._read(self._inventory.site(code), self._dockets[code], now_ms)
         self._forget(now_ms)
         self._share()
         written: list[Outage] = []
@@ -139,6 +143,9 @@ class Judge:
             if not findings and not known:
                 continue
             new = ledger.revise(known.values(), findings, docket.since_ms)
+            new = [
+                _withdrawn(outage, docket.line) if outage.withdrawn else outage for outage in new
+            ]
             known.update((outage.id, outage) for outage in new)
             written += new
         for code in due:
@@ -159,12 +166,13 @@ class Judge:
         docket.returned_ms = now_ms
         return True
 
-    def _read(self, site: Site, docket: _Docket) -> None:
+    def _read(self, site: Site, docket: _Docket, now_ms: int) -> None:
         docket.line = in_order(docket.line)
         docket.findings = read(
             site,
             docket.line,
             Context(
+                now_ms=now_ms,
                 windows=self._windows,
                 isolated=tuple(self._isolated),
                 centre=self._centre.get(site.code),
@@ -225,6 +233,24 @@ def _alone(finding: Finding) -> Finding:
     if finding.case.group is None:
         return finding
     return judged(finding, replace(finding.case, group=None))
+
+
+def _withdrawn(outage: Outage, line: list[Observation]) -> Outage:
+    """Return a withdrawn outage with the cause of the silence: the centre, or the agent."""
+    first = next((seen for seen in line if seen.late and seen.at_ms > outage.began_ms), None)
+    if first is None:
+        return outage
+    case = Case(
+        outage.site,
+        outage.circuit,
+        Nature.GAP,
+        outage.began_ms,
+        outage.ended_ms,
+        face=Face.GOOD,
+        first=first,
+    )
+    verdict = diagnose(case)
+    return replace(outage, cause=verdict.cause, reason=verdict.reason, evidence=verdict.evidence)
 
 
 def _good(seen: Observation) -> bool:

@@ -96,7 +96,7 @@ def _on_battery(devices: Sequence[Device]) -> bool | None:
 
 def _services(report: Report) -> tuple[ServiceLook, ...]:
     return tuple(
-        ServiceLook(m.service, m.good, m.stage)
+        ServiceLook(m.service, m.good, m.stage, m.run)
         for m in report.measurements
         if m.service is not None and m.kind is not Kind.DNS
     )
@@ -114,6 +114,7 @@ def _look(
         m for m in report.measurements if m.circuit == circuit.id or (default and m.circuit is None)
     ]
     asked = _fresh(report, (m for m in own if m.kind is not Kind.DNS and m.service is None))
+    resolvers = [m for m in own if m.kind is Kind.DNS and m.service is None]
     hop = _of_role(asked, Role.FIRST_HOP)
     centre, public = _of_role(asked, Role.CENTRE), _of_role(asked, Role.PUBLIC)
     beyond = [*centre, *public]
@@ -124,7 +125,8 @@ def _look(
         first_hop=_any_good(hop),
         centre=_any_good(centre),
         public=_any_good(public),
-        resolver=_any_good([m for m in own if m.kind is Kind.DNS and m.service is None]),
+        resolver=_any_good(resolvers),
+        resolver_run=max((m.run for m in resolvers), default=0),
         port=None if port is None else _port_up(port),
         session=None if session is None else session.oper_status == UP,
         redials=_reading(gateway, ReadingKind.REDIALS, names),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 class Context:
     """What is known beside the office's own reports."""
 
+    now_ms: int = 0
     windows: tuple[Window, ...] = ()
     isolated: tuple[CollectorSeen, ...] = ()
     """Moments at which the collector was cut off from everybody."""
@@ -140,7 +141,8 @@ def _findings(
     window = _window(site.code, run, context)
     if window is None:
         return [_finding(case, run)]
-    if run.end_ms is not None and run.end_ms <= window.ends_ms:
+    until_ms = context.now_ms if run.end_ms is None else run.end_ms
+    if until_ms <= window.ends_ms:
         return [_finding(replace(case, window=window), run)]
     # Work that overran its window: the rest must explain itself.
     inside = replace(case, window=window, ended_ms=window.ends_ms)

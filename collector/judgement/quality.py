@@ -99,7 +99,10 @@ class Quality:
             return None
         lost = sum(one.first_hop_lost for one in looks)
         rtt = _median(one.first_hop_rtt_us for one in looks)
-        lossy = lost > CLEAR_LOST and lost / sent > self.bounds.loss
+        beyond = sum(one.sent for one in looks)
+        share = sum(one.lost for one in looks) / beyond if beyond else 0.0
+        # Few packets: it shares the loss if it shows half of it.
+        lossy = lost > 0 and lost / sent > self.bounds.loss and lost / sent >= share / 2
         # The first hop is most of a bad access line's delay, and little of a bad core's.
         slow = rtt is not None and rtt / 1e6 > 0.8 * self.bounds.rtt_s
         return lossy or slow

@@ -8,6 +8,7 @@ import pytest
 
 from collector.judgement.evidence import Confidence
 from collector.judgement.ledger import Outage
+from collector.judgement.tracking import Incident
 from collector.stretches import Kind, kind_of_downtime
 from tests.support import histories
 from tests.support.histories import BEGIN_MS, Yaml, ms
@@ -42,7 +43,23 @@ def test_the_centre_reads_the_story(path: Path) -> None:
         first = next(o for o in told.versions if o.site == office)
         said = [o.cause.value for o in told.versions if o.id == first.id]
         assert said == causes, "\n".join(_shown(o) for o in told.versions)
+    if "incidents" in story:
+        _incidents(story["incidents"], told.last())
     _holds_together(told.versions)
+
+
+def _incidents(wanted: list[Yaml], found: list[Incident]) -> None:
+    shown = "\n".join(
+        f"{i.id} v{i.version} {i.alertname} {i.sites} {i.cause.value} "
+        f"{(i.began_ms - BEGIN_MS) / 1000:.0f}-"
+        f"{'...' if i.ended_ms is None else (i.ended_ms - BEGIN_MS) / 1000} {i.reason}"
+        for i in found
+    )
+    assert [(i.alertname, sorted(i.sites), i.cause.value, i.ended_ms is None) for i in found] == [
+        (w["alertname"], sorted(w["offices"]), w["cause"], w.get("open", False)) for w in wanted
+    ], shown
+    for incident in found:
+        assert incident.evidence, "an incident without evidence"
 
 
 def _kind(wanted: Yaml) -> Kind:

@@ -16,11 +16,12 @@ from typing import Any
 import yaml
 
 from collector.health import Health
+from collector.judgement.court import Court
 from collector.judgement.evidence import CentreSeen, CollectorSeen, Observation, Window
-from collector.judgement.judge import Judge
 from collector.judgement.ledger import Outage
 from collector.judgement.observe import observe
-from collector.live import Received, State
+from collector.judgement.tracking import Incident
+from collector.live import Received
 from collector.placing import Anchors
 from inventory.model import (
     Bandwidth,
@@ -62,9 +63,13 @@ class Told:
     """What the line made of a scenario."""
 
     versions: list[Outage] = field(default_factory=list)
-    judge: Judge | None = None
-    states: list[tuple[int, str, State]] = field(default_factory=list)
-    changes: list[Any] = field(default_factory=list)
+    incidents: list[Incident] = field(default_factory=list)
+    """All versions, in order."""
+
+    def last(self) -> list[Incident]:
+        """Return the newest version of each incident, by its begin."""
+        newest = {one.id: one for one in self.incidents}
+        return sorted(newest.values(), key=lambda one: (one.began_ms, one.id))
 
     def newest(self) -> list[Outage]:
         last: dict[str, Outage] = {}
@@ -307,7 +312,7 @@ class _Line:
         self.story = story
         self.inventory = inventory_of(story)
         self.told = Told()
-        self.stored: list[tuple[str, Observation, Received]] = []
+        self.stored: list[tuple[Observation, Received]] = []
         self.anchors = Anchors()
         self.last: dict[str, Report] = {}
         self.heard_ms = 0
@@ -326,10 +331,11 @@ class _Line:
         ]
         codes = [site.code for site in self.inventory.sites]
         self.health = Health(codes, at / 1000, BEGIN_MS + at)
-        self.judge = Judge(self.inventory, windows, self.told.versions)
-        self.told.judge = self.judge
-        for _, seen, received in self.stored:
-            self.judge.observe(seen)
+        self.court = Court(self.inventory, tuple(windows))
+        self.court.restore(
+            self.told.versions, self.told.incidents, [seen for seen, _ in self.stored]
+        )
+        for seen, received in self.stored:
             if not received.late:
                 self.health.expect(seen.site, received)
 
@@ -342,28 +348,28 @@ class _Line:
         received = Received(report, received_ms, placed.time_ms, placed.corrected, late)
         before = self.last.get(code)
         seen = observe(received, self.inventory.site(code), None if late else before)
-        self.stored.append((code, seen, received))
-        self.judge.observe(seen)
+        self.stored.append((seen, received))
+        self.court.observe(seen)
         if late:
             return
         self.last[code] = report
         self.heard_ms = arrives
-        change = self.health.heard(code, received, arrives / 1000)
-        if change is not None:
-            self.told.states.append((arrives, code, change.after))
-            self.judge.silent(code, silent=False)
+        self.health.heard(code, received, arrives / 1000)
 
     def tick(self, at: int) -> None:
         for change in self.health.tick(at / 1000, BEGIN_MS + at):
-            self.told.states.append((at, change.site, change.after))
-            self.judge.silent(change.site, silent=True)
+            self.court.silent(change.site, change.at_ms, BEGIN_MS + at)
+        lost = any(
+            one.get("references") == "lost" and ms(one["from"]) <= at < ms(one["to"])
+            for one in self.story.get("centre", ())
+        )
+        hearing = at - self.heard_ms <= THRESHOLD_MS
+        self.court.collector_saw(CollectorSeen(BEGIN_MS + at, references=not lost, hearing=hearing))
         for one in self.story.get("centre", ()):
             if not ms(one["from"]) <= at < ms(one["to"]):
                 continue
-            if one.get("references") == "lost" and at - self.heard_ms > THRESHOLD_MS:
-                self.judge.cut_off(CollectorSeen(BEGIN_MS + at, references=False, hearing=False))
             if "office" in one:
-                self.judge.centre_saw(
+                self.court.centre_saw(
                     one["office"],
                     CentreSeen(
                         BEGIN_MS + at,
@@ -371,7 +377,9 @@ class _Line:
                         wrong_digests=one.get("wrong_digests", 0),
                     ),
                 )
-        self.told.versions += self.judge.judge(BEGIN_MS + at)
+        ruling = self.court.rule(BEGIN_MS + at)
+        self.told.versions += ruling.outages
+        self.told.incidents += ruling.incidents
 
 
 def run(story: Yaml) -> Told:

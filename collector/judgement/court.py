@@ -1,0 +1,194 @@
+"""The whole of judging in one place: what is seen goes in, versions for ledger and alerts come out.
+
+    observe, silent, centre_saw, collector_saw
+        -> scene (how things stand)        -> troubles -> tracking -> incidents
+        -> judge (what was, and why)       -> outages, which revise incidents
+
+Pure: `now_ms` is an argument. The caller stores what `rule` returns and feeds it back at a start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from collector.judgement.judge import Judge, windows_of
+from collector.judgement.scene import Scene, SiteNow
+from collector.judgement.state import Signal
+from collector.judgement.tracking import Incident, Tracker
+from collector.judgement.troubles import troubles
+from collector.live import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from collector.judgement.evidence import (
+        CentreSeen,
+        CollectorSeen,
+        Observation,
+        Window,
+    )
+    from collector.judgement.ledger import Outage
+    from inventory.model import Inventory
+
+HELD_SHARE: Final = 0.5
+"""Of a fallen office's peers that must be heard, or gone, before it is told of alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What came of a look: new versions, oldest first."""
+
+    outages: tuple[Outage, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+
+
+@dataclass(slots=True)
+class _Fall:
+    due_ms: int
+    """When its missing report should have come."""
+    told_by_ms: int
+    """When it is told of, whatever its peers do."""
+
+
+@dataclass(slots=True)
+class Court:
+    """Judges everything that is seen."""
+
+    inventory: Inventory
+    windows: tuple[Window, ...] = ()
+    """Announced work beside the inventory's own."""
+    scene: Scene = field(init=False)
+    judge: Judge = field(init=False)
+    tracker: Tracker = field(init=False, default_factory=Tracker)
+    _falls: dict[str, _Fall] = field(init=False, default_factory=dict)
+    _isolated: CollectorSeen | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.scene = Scene(self.inventory)
+        self.judge = Judge(self.inventory, self._all_windows())
+
+    def restore(
+        self,
+        outages: Sequence[Outage],
+        incidents: Iterable[Incident],
+        seen: Iterable[Observation],
+    ) -> None:
+        """Take up what the ledger and the store hold, after a start.
+
+        Args:
+            outages: all versions, or the newest of each.
+            incidents: the same.
+            seen: reports since the begin of the earliest open outage.
+        """
+        self.judge = Judge(self.inventory, self._all_windows(), outages)
+        self.tracker.restore(incidents)
+        for one in seen:
+            self.judge.observe(one)
+
+    def renew(self, inventory: Inventory) -> None:
+        """Take up a changed inventory."""
+        self.inventory = inventory
+        self.scene.renew(inventory)
+        self.judge.renew(inventory)
+        self.judge.plan(self._all_windows())
+
+    def plan(self, windows: Iterable[Window]) -> None:
+        """Take up another list of announced work beside the inventory's."""
+        self.windows = tuple(windows)
+        self.judge.plan(self._all_windows())
+
+    def observe(self, seen: Observation) -> None:
+        """Take a report, live or late."""
+        self.judge.observe(seen)
+        if seen.late:
+            return
+        self._falls.pop(seen.site, None)
+        self.judge.silent(seen.site, silent=False)
+        self.scene.observe(seen)
+
+    def silent(self, site: str, since_ms: int, now_ms: int) -> None:
+        """Note that an office's report is overdue since `since_ms`."""
+        now = self.scene.sites.get(site)
+        if now is None:
+            return
+        interval_ms = round(now.site.interval_s * 1000)
+        self._falls[site] = _Fall(since_ms + interval_ms, now_ms + interval_ms)
+        self.judge.silent(site, silent=True)
+        self.scene.silent(site, since_ms, now_ms, shadowed=self._isolated is not None)
+
+    def centre_saw(self, site: str, seen: CentreSeen) -> None:
+        """Note what the centre saw of a silent office: its address, its failed authentications."""
+        self.judge.centre_saw(site, seen)
+        if seen.address is False:
+            self.scene.unreachable(site, seen.at_ms)
+
+    def collector_saw(self, seen: CollectorSeen) -> None:
+        """Note how the collector's own line is.
+
+        It is isolated if its references fail AND nobody is heard.
+        """
+        if seen.references is False and not seen.hearing:
+            if self._isolated is None:
+                self._isolated = seen
+                for code, now in self.scene.sites.items():
+                    if now.gone and code in self._falls:
+                        now.standing = now.standing.signal(Signal.SHADOWED, seen.at_ms)
+            self.judge.cut_off(seen)
+        elif self._isolated is not None:
+            self._isolated = None
+            for code, now in self.scene.sites.items():
+                if now.standing.state is State.UNKNOWN and code in self._falls:
+                    now.standing = now.standing.signal(Signal.OVERDUE, now.standing.since_ms)
+
+    def rule(self, now_ms: int) -> Ruling:
+        """Return what is new since the last look; to be called each second."""
+        self.scene.tick(now_ms)
+        outages = self.judge.judge(now_ms)
+        wrong = troubles(self.scene, self.judge.findings(), now_ms, self._isolated)
+        incidents = self.tracker.follow(
+            wrong,
+            now_ms,
+            isolated=self._isolated is not None,
+            held={code for code in self._falls if self._is_held(code, now_ms)},
+            unjudged={
+                code
+                for code, now in self.scene.sites.items()
+                if now.standing.state is State.UNKNOWN
+            },
+        )
+        if outages:
+            incidents += self.tracker.revise(outages, now_ms)
+        return Ruling(tuple(outages), tuple(incidents))
+
+    # --- its steps ----------------------------------------------------------------------
+
+    def _all_windows(self) -> list[Window]:
+        return [*windows_of(self.inventory), *self.windows]
+
+    def _is_held(self, code: str, now_ms: int) -> bool:
+        """Return whether an office's peers may be falling with it: heard too long ago to know."""
+        fall = self._falls[code]
+        if now_ms >= fall.told_by_ms:
+            return False
+        peers = self._peers(code)
+        if not peers:
+            return False
+        known = sum(
+            1
+            for peer in peers
+            if peer.gone or (peer.last is not None and peer.last.received_ms >= fall.due_ms)
+        )
+        return known < HELD_SHARE * len(peers)
+
+    def _peers(self, code: str) -> list[SiteNow]:
+        """Return the offices that share the lowest upstream that any other hangs on."""
+        for upstream in self.inventory.upstream_chain(self.scene.sites[code].site):
+            peers = [
+                now
+                for other, now in self.scene.sites.items()
+                if other != code and upstream in self.inventory.upstream_chain(now.site)
+            ]
+            if peers:
+                return peers
+        return []

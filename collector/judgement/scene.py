@@ -1,0 +1,241 @@
+"""The scene: every office, line and service as it stands now. Fed by live reports alone.
+
+Late reports never come here: they change what was, in `judge`, and never what is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from collector.judgement.faces import FAILING, Face, face
+from collector.judgement.quality import WINDOW_MS, Quality
+from collector.judgement.runs import WEAK_CYCLES
+from collector.judgement.state import GONE, SERVICE_FAILS, Flap, Signal, Standing
+from collector.live import State
+from inventory.model import DEFAULT_BOUNDS, Technology
+
+if TYPE_CHECKING:
+    from collector.judgement.evidence import Look, Observation
+    from inventory.model import Bounds, Circuit, Inventory, Site
+
+CORE_SHARE: Final = 0.5
+"""Of the offices that ask; more than that must have lost the public addresses."""
+CORE_SLACK_MS: Final = 150_000
+"""A line is called degraded since the begin of its two minutes."""
+DNS: Final = "dns"
+"""Stands for the resolvers among the services."""
+
+
+@dataclass(slots=True)
+class LineNow:
+    """One circuit as it stands."""
+
+    quality: Quality
+    standing: Standing = field(default_factory=Standing)
+    flap: Flap = field(default_factory=Flap)
+    failed: int = 0
+    """Failing cycles in a row."""
+    failing_ms: int = 0
+    """When they began."""
+    redials: int | None = None
+
+
+@dataclass(slots=True)
+class ServiceNow:
+    """One service as it stands from one office."""
+
+    standing: Standing = field(default_factory=Standing)
+    failed: int = 0
+    """Checks in a row."""
+    failing_ms: int = 0
+    stage: str = ""
+    run: int | None = None
+
+
+@dataclass(slots=True)
+class SiteNow:
+    """One office as it stands."""
+
+    site: Site
+    lines: dict[str, LineNow]
+    standing: Standing = field(default_factory=Standing)
+    flap: Flap = field(default_factory=Flap)
+    services: dict[str, ServiceNow] = field(default_factory=dict)
+    battery_ms: int | None = None
+    """Since when its UPS runs on battery."""
+    last: Observation | None = None
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing is heard of it, or it is known to be down."""
+        return self.standing.state in GONE
+
+
+@dataclass(frozen=True, slots=True)
+class CoreNow:
+    """The loss of public addresses from most offices."""
+
+    began_ms: int
+    last_ms: int
+    sites: frozenset[str]
+
+    def explains(self, site: str, since_ms: int) -> bool:
+        """Return whether what an office has been missing since then belongs to it."""
+        around = self.began_ms - CORE_SLACK_MS <= since_ms <= self.last_ms + CORE_SLACK_MS
+        return site in self.sites and around
+
+
+class Scene:
+    """All offices as they stand. Times are ms since 1970 UTC."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self.inventory = inventory
+        self.sites = {site.code: self._site(site) for site in inventory.sites}
+        self.core: CoreNow | None = None
+        """The last loss of the provider's core, over or not."""
+        self.core_lost = False
+
+    def renew(self, inventory: Inventory) -> None:
+        """Take up another inventory; offices that did not change keep their standing."""
+        self.inventory = inventory
+        self.sites = {
+            site.code: old
+            if (old := self.sites.get(site.code)) is not None and old.site == site
+            else self._site(site)
+            for site in inventory.sites
+        }
+
+    def observe(self, seen: Observation) -> None:
+        """Take a live report."""
+        now = self.sites.get(seen.site)
+        if now is None or seen.late:
+            return
+        if now.gone:
+            now.flap = now.flap.rise(seen.received_ms)
+            for line in now.lines.values():
+                line.quality.forget()
+        now.last = seen
+        slow = False
+        for look in seen.circuits:
+            line_now = now.lines.get(look.circuit)
+            if line_now is not None:
+                self._line(line_now, seen, look)
+                slow = slow or line_now.standing.state is State.DEGRADED
+        now.standing = now.standing.signal(Signal.SLOW if slow else Signal.GOOD, seen.received_ms)
+        self._services(now, seen)
+        if not seen.on_battery:
+            now.battery_ms = None
+        elif now.battery_ms is None:
+            now.battery_ms = seen.at_ms
+
+    def silent(self, site: str, since_ms: int, now_ms: int, *, shadowed: bool = False) -> None:
+        """Note that an office's report is overdue; `shadowed`: nothing can be heard of anyone."""
+        now = self.sites.get(site)
+        if now is None:
+            return
+        before = now.gone
+        signal = Signal.SHADOWED if shadowed else Signal.OVERDUE
+        now.standing = now.standing.signal(signal, since_ms)
+        for line in now.lines.values():
+            line.standing = line.standing.signal(Signal.SHADOWED, since_ms)
+        if now.gone and not before:
+            now.flap = now.flap.fall(now_ms)
+
+    def unreachable(self, site: str, at_ms: int) -> None:
+        """Note that a silent office's address, pinged from the centre, does not answer either."""
+        now = self.sites.get(site)
+        if now is not None and now.standing.state is State.SILENT:
+            now.standing = now.standing.signal(Signal.DEAD, at_ms)
+
+    def tick(self, now_ms: int) -> None:
+        """Let flapping end, and see whether the provider's core is lost."""
+        lost, asking = self._without_public()
+        self.core_lost = len(lost) >= 2 and len(lost) > CORE_SHARE * asking
+        if self.core_lost:
+            known = self.core
+            if known is None or now_ms - known.last_ms > CORE_SLACK_MS:
+                known = CoreNow(now_ms, now_ms, frozenset())
+            self.core = replace(known, last_ms=now_ms, sites=known.sites | lost)
+        for now in self.sites.values():
+            now.flap = now.flap.tick(now_ms)
+            for line in now.lines.values():
+                line.flap = line.flap.tick(now_ms)
+
+    # --- its steps ----------------------------------------------------------------------
+
+    def _line(self, line: LineNow, seen: Observation, look: Look) -> None:
+        found = face(seen, look, line.redials)
+        if found in FAILING:
+            line.failing_ms = line.failing_ms if line.failed else seen.at_ms
+            line.failed += 1
+            if line.failed < WEAK_CYCLES and look.port is not False:
+                return
+            if line.standing.state is not State.DOWN:
+                line.flap = line.flap.fall(seen.received_ms)
+            line.standing = line.standing.signal(Signal.DEAD, line.failing_ms)
+            return
+        line.failed = 0
+        if found is Face.NOT_ASKED:
+            return
+        line.redials = look.redials
+        if line.standing.state is State.DOWN:
+            line.flap = line.flap.rise(seen.received_ms)
+            line.quality.forget()
+        slow = line.quality.add(seen.at_ms, look)
+        since_ms = line.quality.since_ms or seen.at_ms
+        signal = Signal.GOOD if slow is None else Signal.SLOW
+        line.standing = line.standing.signal(signal, since_ms)
+
+    def _services(self, now: SiteNow, seen: Observation) -> None:
+        """Judge services only over a good line: one that is down explains them all."""
+        primary = now.site.primary
+        look = None if primary is None else seen.look(primary.id)
+        if look is None or not look.beyond:
+            return
+        said = [(one.service, one.good, one.stage.name.lower(), one.run) for one in seen.services]
+        if look.resolver is not None:
+            said.append((DNS, look.resolver, "resolve", look.resolver_run))
+        for service, good, stage, run in said:
+            one = now.services.setdefault(service, ServiceNow())
+            if one.run == run:
+                continue
+            one.run = run
+            if good:
+                one.failed = 0
+                one.standing = one.standing.signal(Signal.GOOD, seen.at_ms)
+                continue
+            one.failing_ms = one.failing_ms if one.failed else seen.at_ms
+            one.failed += 1
+            one.stage = stage
+            if one.failed >= SERVICE_FAILS:
+                one.standing = one.standing.signal(Signal.DEAD, one.failing_ms)
+
+    def _without_public(self) -> tuple[frozenset[str], int]:
+        """Return the offices that lost the public addresses alone, and how many could tell."""
+        lost, asking = set(), 0
+        for code, now in self.sites.items():
+            if now.last is None or now.gone or now.site.primary is None:
+                continue
+            look = now.last.look(now.site.primary.id)
+            if look is None or look.public is None or look.first_hop is None or not look.centre:
+                continue
+            asking += 1
+            if look.public is False and look.first_hop:
+                lost.add(code)
+        return frozenset(lost), asking
+
+    def _site(self, site: Site) -> SiteNow:
+        interval_ms = round(site.interval_s * 1000)
+        return SiteNow(
+            site,
+            {
+                circuit.id: LineNow(Quality(self._bounds(circuit), max(WINDOW_MS, 3 * interval_ms)))
+                for circuit in site.circuits
+            },
+        )
+
+    def _bounds(self, circuit: Circuit) -> Bounds:
+        # Of a line whose technology nobody wrote down, only what is bad on any is bad.
+        technology = circuit.technology or Technology.VSAT
+        return self.inventory.bounds.get(technology, DEFAULT_BOUNDS[technology])
