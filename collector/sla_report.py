@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import escape
 
-from collector.sla_model import Month, Share
+from collector.sla_model import Month
 from collector.sla_view import Sheet, Words
 from collector.sla_words import say
 from inventory.model import Inventory, Language
 
 _HERE: Final = Path(__file__).parent
+_COLUMNS: Final = ("began", "ended", "lasted", "cause", "counts_as", "tickets", "evidence")
+"""Said once for each outage: looked up and escaped beforehand."""
 
 
 def sla_page(
@@ -24,12 +27,13 @@ def sla_page(
     language: Language,
     made_ms: int,
     *,
-    standalone: bool = True,
+    other_href: str | None = None,
 ) -> str:
     """Return the report as one HTML document.
 
-    `standalone` puts the style into it, for a file that is mailed about; otherwise it is linked,
-    as the collector's pages must.
+    Without `other_href` it holds its style and can be mailed about. With it, the way to the
+    report in the other language, it is a page of the collector and links its style, as the
+    pages' CSP asks.
     """
     words = Words(inventory, language)
     views = [words.view(sheet) for sheet in sheets]
@@ -39,19 +43,19 @@ def sla_page(
     other = Language.ENGLISH if language is Language.INDONESIAN else Language.INDONESIAN
     return _template().render(
         say=partial(say, language),
+        words={key: escape(say(language, key)) for key in _COLUMNS},
         language=language.value,
         other_language=other.value,
-        month=str(month),
         organisation=inventory.organisation,
         title=title,
-        css=_style() if standalone else "",
+        css=_style() if other_href is None else "",
+        other_href=other_href,
         made=say(language, "made", time=words.moment(made_ms)),
         provisional="" if final else say(language, "provisional", time=words.moment(as_of)),
         views=views,
         totals=words.totals(sheets),
         intervals=", ".join(dict.fromkeys(view.interval for view in views)),
         zone=words.zone_name(month),
-        shares=[share.value for share in Share if share is not Share.AHEAD],
     )
 
 

@@ -11,10 +11,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Final
 
 from collector.sla import COMPUTATION
 from collector.sla_model import CircuitMonth
 from inventory.model import Sla
+
+DRAFT: Final = 0
+"""The number of a verdict on a month that is not over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,7 @@ class Version:
     """One computation of a circuit's month, as it was."""
 
     number: int
-    """Counts from 1 for each circuit and month."""
+    """Counts from 1 for each circuit and month; `DRAFT` while the month goes on."""
     computation: int
     """The rules by which it was made (`COMPUTATION`)."""
     digest: str
@@ -94,16 +98,22 @@ def numbered(earlier: Sequence[Version], month: CircuitMonth, now_ms: int) -> tu
     found = digest(month)
     if earlier and earlier[-1].digest == found:
         return earlier[-1], False
-    return (
-        Version(
-            number=earlier[-1].number + 1 if earlier else 1,
-            computation=COMPUTATION,
-            digest=found,
-            made_ms=now_ms,
-            high=str(month.due.high),
-            low=str(month.due.low),
-            claim=month.due.claim,
-            potential=month.due.potential,
-        ),
-        True,
+    return _version(earlier[-1].number + 1 if earlier else 1, month, found, now_ms), True
+
+
+def draft(month: CircuitMonth, now_ms: int) -> Version:
+    """Return the version of a verdict that is not kept: number `DRAFT`."""
+    return _version(DRAFT, month, digest(month), now_ms)
+
+
+def _version(number: int, month: CircuitMonth, found: str, now_ms: int) -> Version:
+    return Version(
+        number=number,
+        computation=COMPUTATION,
+        digest=found,
+        made_ms=now_ms,
+        high=str(month.due.high),
+        low=str(month.due.low),
+        claim=month.due.claim,
+        potential=month.due.potential,
     )

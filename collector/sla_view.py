@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
 from functools import partial
-from typing import Final
 
 from collector.formats import clock, local, number, span
 from collector.restitution import WRITTEN
 from collector.sla_model import CircuitMonth, Episode, Figures, Month, Share, Ticket
 from collector.sla_timeline import Timeline, timeline
-from collector.sla_versions import Version
+from collector.sla_versions import DRAFT, Version
 from collector.sla_words import cause, say
 from inventory.model import Circuit, Inventory, Language, Site
 
@@ -118,8 +117,8 @@ class Words:
         month, site, circuit = sheet.month, sheet.site, sheet.circuit
         due = month.due
         figures = (
-            self._figure("measured", month.measured, by_contract=due is month.measured),
-            self._figure("ticketed", month.ticketed, by_contract=due is month.ticketed),
+            self.figure("measured", month.measured, by_contract=due is month.measured),
+            self.figure("ticketed", month.ticketed, by_contract=due is month.ticketed),
         )
         rows = tuple(self._row(at, e, month) for at, e in enumerate(month.episodes, 1))
         return View(
@@ -131,7 +130,7 @@ class Words:
             warning=self._warning(month),
             contract=self._contract(sheet),
             promised="" if month.sla is None else self.percent(Fraction(month.sla.availability)),
-            verdict=self._say(_VERDICTS[_verdict(month)]),
+            verdict=self.verdict(month),
             kept=_verdict(month),
             figures=figures,
             due=figures[0] if due is month.measured else figures[1],
@@ -154,7 +153,7 @@ class Words:
                 month=self.month(month.month),
             ),
             version=self._say(
-                "version.now",
+                "version.draft" if sheet.version.number == DRAFT else "version.now",
                 number=sheet.version.number,
                 time=self.moment(sheet.version.made_ms),
                 computation=sheet.version.computation,
@@ -163,6 +162,10 @@ class Words:
             earlier=tuple(self._earlier(version) for version in sheet.earlier),
             interval=span(self._language, round(site.interval_s * 1000)),
         )
+
+    def verdict(self, month: CircuitMonth) -> str:
+        """Return whether the promise was kept."""
+        return self._say(f"kept.{_verdict(month)}")
 
     def month(self, month: Month) -> str:
         """Return `November 2026`."""
@@ -206,7 +209,8 @@ class Words:
         day = f"{then.day} {self._months[then.month - 1][:3]} {then.year}"
         return day, clock(self._language, ms, self._zone, seconds=True)
 
-    def _figure(self, key: str, figures: Figures, *, by_contract: bool) -> Figure:
+    def figure(self, key: str, figures: Figures, *, by_contract: bool) -> Figure:
+        """Return the texts of one clock's figures."""
         low, high = self.percent(figures.low), self.percent(figures.high)
         return Figure(
             name=self._say(key),
@@ -353,14 +357,6 @@ class Words:
             high=self.percent(version.availability[1]),
             claim=self.money(version.claim) or self._say("not_given"),
         )
-
-
-_VERDICTS: Final = {
-    "yes": "kept.yes",
-    "no": "kept.no",
-    "open": "kept.open",
-    "none": "kept.none",
-}
 
 
 def _verdict(month: CircuitMonth) -> str:

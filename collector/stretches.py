@@ -12,7 +12,7 @@ circuit; begins are included, ends are not.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from heapq import heappop, heappush
 from itertools import pairwise
@@ -92,14 +92,10 @@ class Stretch:
         """Return how long it lasted."""
         return self.end_ms - self.begin_ms
 
-    def joins(self, later: Stretch) -> bool:
-        """Return whether `later` goes on where this ends, saying the same."""
-        return (
-            self.end_ms == later.begin_ms
-            and self.kind is later.kind
-            and self.cause == later.cause
-            and self.outage == later.outage
-            and (self.site, self.circuit) == (later.site, later.circuit)
+    def part(self, begin_ms: int, end_ms: int) -> Stretch:
+        """Return the same said of another time; a report makes hundreds of thousands of these."""
+        return Stretch(
+            self.site, self.circuit, begin_ms, end_ms, self.kind, self.cause, self.outage
         )
 
 
@@ -142,11 +138,14 @@ def _rank(stretch: Stretch) -> tuple[int, int, int, str, str]:
 
 
 def _append(line: list[Stretch], source: Stretch, begin_ms: int, end_ms: int) -> None:
-    piece = replace(source, begin_ms=begin_ms, end_ms=end_ms)
-    if line and line[-1].joins(piece):
-        line[-1] = replace(line[-1], end_ms=end_ms)
-    else:
-        line.append(piece)
+    if line and (
+        line[-1].end_ms == begin_ms
+        and line[-1].kind is source.kind
+        and line[-1].cause == source.cause
+        and line[-1].outage == source.outage
+    ):
+        begin_ms = line.pop().begin_ms
+    line.append(source.part(begin_ms, end_ms))
 
 
 def merge(stretches: Iterable[Stretch]) -> list[Stretch]:
@@ -162,11 +161,7 @@ def clip(stretches: Iterable[Stretch], begin_ms: int, end_ms: int) -> list[Stret
     return [
         stretch
         if begin_ms <= stretch.begin_ms and stretch.end_ms <= end_ms
-        else replace(
-            stretch,
-            begin_ms=max(stretch.begin_ms, begin_ms),
-            end_ms=min(stretch.end_ms, end_ms),
-        )
+        else stretch.part(max(stretch.begin_ms, begin_ms), min(stretch.end_ms, end_ms))
         for stretch in stretches
         if stretch.begin_ms < end_ms and stretch.end_ms > begin_ms
     ]
