@@ -92,7 +92,8 @@ class Drive:
         self._offices = offices
         self._dice = random.Random()  # noqa: S311 - lost datagrams, not keys
         self._socket = _open(address)
-        self._sent: dict[int, _Sent] = {}
+        self._sent: dict[tuple[str, int], _Sent] = {}
+        """By user and message ID."""
         self._retries: list[tuple[float, int, Office, Flight]] = []
         self._histories: list[tuple[float, int, Office]] = []
         self._count = 0
@@ -151,7 +152,9 @@ class Drive:
         # Half a million reports in memory: no collection of garbage shall walk through them.
         gc.collect()
         gc.freeze()
+        # Whether that took less or more than estimated: the time window is 150 s each way.
         time.sleep(max(0.0, self._start - time.monotonic()))
+        self._start = time.monotonic()
 
     def _seconds_each(self) -> float:
         """Return about how long one report takes to make, by making some that are not used."""
@@ -255,7 +258,7 @@ class Drive:
         if flight.tries == 0:
             flight.first_sent = now
         flight.tries += 1
-        self._sent[msg_id] = _Sent(office, flight, now)
+        self._sent[office.user.name, msg_id] = _Sent(office, flight, now)
         self._count += 1
         heapq.heappush(self._retries, (now + office.retry_s, self._count, office, flight))
         self.tally.datagrams += 1
@@ -296,7 +299,7 @@ class Drive:
         except DecodeError:
             tally.unreadable += 1
             return
-        sent = self._sent.pop(received.msg_id, None)
+        sent = self._sent.pop((received.security.user, received.msg_id), None)
         if sent is None:
             tally.unreadable += 1
             return
