@@ -44,7 +44,7 @@ from tabuah.report import ReportId
 from tabuah.snmp.receiver import Inform, Reason, Receiver, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from alerts.incident import Incident
     from collector.committer import Commit, Committer
@@ -324,12 +324,12 @@ class Collector:
 
     def reports(
         self, site: str, from_ms: int | None, to_ms: int | None, limit: int | None
-    ) -> list[Received]:
-        """Return a site's reports by time of measuring, oldest first; blocks on the disk."""
-        rows = self._store.reports(
+    ) -> Iterator[Received]:
+        """Yield a site's reports by time of measuring, oldest first; blocks on the disk."""
+        rows = self._store.stream(
             site, 0 if from_ms is None else from_ms, 2**62 if to_ms is None else to_ms, limit
         )
-        return [opened(row) for row in rows]
+        return map(opened, rows)
 
     # --- start and change ---------------------------------------------------------------
 

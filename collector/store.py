@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,7 +32,7 @@ from sqlalchemy import (
     update,
 )
 
-from collector import incident_rows, indexing
+from collector import by_time, incident_rows, indexing
 from collector.database import StoreError, explained, open_engine, writing
 from collector.day import (
     STEP,
@@ -42,7 +43,6 @@ from collector.day import (
     first_id,
     newest_by_arrival,
     newest_by_index,
-    row_of,
 )
 from collector.incident_rows import Noted
 from collector.indexing import Range
@@ -199,29 +199,27 @@ class Store:
             to_ms: likewise, exclusive.
             limit: at most so many, the earliest.
         """
-        found: list[Row] = []
+        return list(self.stream(site, from_ms, to_ms, limit))
+
+    def stream(
+        self, site: str, from_ms: int, to_ms: int, limit: int | None = None
+    ) -> Iterator[Row]:
+        """Yield what `reports` returns, read a few hundred at a time as they are asked for."""
+        chunk = by_time.CHUNK if limit is None else min(by_time.CHUNK, limit)
+        wanted = by_time.Wanted(site, from_ms, to_ms, chunk)
         with self.reading() as connection:
-            for entry in connection.execute(select(days).order_by(days.c.day)).all():
-                table = self.table(entry.day)
-                if entry.closed and (entry.max_ms < from_ms or entry.min_ms >= to_ms):
-                    continue
-                wanted = select(table)
-                by: Table = table
-                if entry.closed:
-                    by = self.index(entry.day)
-                    wanted = wanted.join(by, by.c.id == table.c.id)
-                else:
-                    slack = entry.ahead_ms + entry.back_ms
-                    first = first_id(connection, table, from_ms - slack)
-                    wanted = wanted.where(table.c.id >= first)
-                wanted = (
-                    wanted.where(by.c.site == site, by.c.time_ms >= from_ms, by.c.time_ms < to_ms)
-                    .order_by(by.c.time_ms, by.c.id)
-                    .limit(limit)
-                )
-                found.extend(map(row_of, connection.execute(wanted)))
-        found.sort(key=lambda row: row.time_ms)  # stable: equal times stay in order of arrival
-        return found if limit is None else found[:limit]
+            catalogue = connection.execute(select(days).order_by(days.c.day)).all()
+        sources = []
+        for entry in catalogue:
+            day, table = entry.day, self.table(entry.day)
+            if not entry.closed:
+                slack_ms = entry.ahead_ms + entry.back_ms
+                rows = by_time.open_day(self.reading, table, slack_ms, wanted)
+                sources.append(by_time.Source(from_ms, day, rows))
+            elif from_ms <= entry.max_ms and entry.min_ms < to_ms:
+                rows = by_time.closed_day(self.reading, table, self.index(day), wanted)
+                sources.append(by_time.Source(entry.min_ms, day, rows))
+        yield from islice(by_time.merged(sources), limit)
 
     def newest(self, sites: Collection[str] | None = None) -> dict[str, Row]:
         """Return each site's newest report that was not late; those never heard are left out.

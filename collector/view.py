@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -74,10 +74,10 @@ class Centre(Protocol):
 
     def reports(
         self, site: str, from_ms: int | None, to_ms: int | None, limit: int | None
-    ) -> list[Received]:
-        """Return the site's reports with from_ms <= time_ms < to_ms, oldest first.
+    ) -> Iterator[Received]:
+        """Yield the site's reports with from_ms <= time_ms < to_ms, oldest first.
 
-        None means without bound. Blocks on the disk: called in a worker thread.
+        None means without bound. Blocks on the disk now and then: read in a worker thread.
         """
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -19,13 +20,13 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from collector.api import BadRequestError, Selection, report_json, selection, site_json
+from collector.api import BadRequestError, report_json, selection, site_json
 from collector.guard import SECURITY_HEADERS, Names, SecurityHeaders, Token
-from collector.live import SiteView
+from collector.live import Received, SiteView
 from collector.metrics import CONTENT_TYPE, SitesPage
 from collector.overview import Overview, overview
 from collector.view import Centre
@@ -34,6 +35,10 @@ from inventory.model import Inventory, Language
 
 _HERE: Final = Path(__file__).parent
 _REFRESH_S: Final = 5
+_AT_ONCE: Final = 200
+"""Reports that are read and sent at once."""
+_READERS: Final = 2
+"""Requests for reports that are read for at the same time; the others take turns."""
 
 
 def make_app(
@@ -79,6 +84,8 @@ class _Pages:
         self._sites = SitesPage()
         # Two scrapes at once would take twice the CPU from the offices, and share one cache.
         self._one_scrape = asyncio.Lock()
+        # Reading reports and writing JSON takes the interpreter from the line.
+        self._few_readers = asyncio.Semaphore(_READERS)
         self._index = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -160,12 +167,28 @@ class _Pages:
         if not known and self._centre.inventory.find(code) is None:
             raise HTTPException(404, f"no site '{code}' in the inventory")
         asked = selection(request.query_params.multi_items())
-        body = await asyncio.to_thread(self._reports_body, code, asked)
-        return Response(body, media_type="application/json")
-
-    def _reports_body(self, code: str, asked: Selection) -> bytes:
         found = self._centre.reports(code, asked.from_ms, asked.to_ms, asked.limit)
-        return _dump([report_json(received) for received in found])
+        # What cannot be read at all is an error, and not half a list.
+        first = await self._some_json(found)
+        return StreamingResponse(self._list_json(first, found), media_type="application/json")
+
+    async def _list_json(self, first: bytes, found: Iterator[Received]) -> AsyncIterator[bytes]:
+        """Yield a JSON array, a chunk of reports at a time: a year of them is no small body."""
+        yield b"["
+        part = first
+        while part:
+            yield part
+            part = await self._some_json(found)
+            if part:
+                yield b","
+        yield b"]"
+
+    async def _some_json(self, found: Iterator[Received]) -> bytes:
+        """Return the next reports, joined by commas; nothing when there are no more."""
+        async with self._few_readers:
+            return await asyncio.to_thread(
+                lambda: b",".join(_dump(report_json(one)) for one in islice(found, _AT_ONCE))
+            )
 
 
 def _sites_body(inventory: Inventory, views: Mapping[str, SiteView], now_ms: int) -> bytes:

@@ -6,18 +6,20 @@ import asyncio
 import gzip
 import json
 from base64 import b64encode
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, MutableMapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
 
-from collector.api import BadRequestError, selection
+from collector.api import BadRequestError, report_json, selection
 from collector.live import Received, SiteView, State
 from collector.view import Readiness
 from collector.web import make_app
 from inventory.model import Inventory, Site
+from tabuah.errors import TabuahError
 from tests.support.offices import NOW_MS, FakeCentre, received, report, view
 
 KUBUNG = "13.02.10"
@@ -255,7 +257,7 @@ async def test_the_loop_goes_on_while_thousands_of_sites_are_rendered() -> None:
 
 async def test_a_failure_inside_is_a_500_with_the_headers_and_without_the_details() -> None:
     class Broken(FakeCentre):
-        def reports(self, *_: object) -> list[Received]:
+        def reports(self, *_: object) -> Iterator[Received]:
             raise OSError("/var/lib/tabuah: input/output error")
 
     answer = await get(Broken(), REPORTS)
@@ -373,3 +375,71 @@ async def test_with_a_token_and_on_the_socket_any_name_will_do() -> None:
         async with httpx.AsyncClient(transport=transport, base_url="http://any") as client:
             answer = await client.get("/", headers={"authorization": f"Bearer {'a' * 16}"})
             assert answer.status_code == 200
+
+
+class Endless(FakeCentre):
+    """A store of very many reports, which counts those that were read."""
+
+    read = 0
+
+    def reports(
+        self, site: str, from_ms: int | None, to_ms: int | None, limit: int | None
+    ) -> Iterator[Received]:
+        one = received(report(site))
+        while limit is None or self.read < limit:
+            self.read += 1
+            yield one
+
+
+async def test_a_list_of_reports_is_read_as_it_is_sent() -> None:
+    centre = Endless()
+    sent = 0
+    done = asyncio.Event()
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        nonlocal sent
+        sent += len(message.get("body", b""))
+        if sent > 2_000_000:
+            done.set()
+            await asyncio.sleep(60)  # a reader that takes no more
+
+    async def receive() -> dict[str, str]:
+        await asyncio.sleep(60)
+        return {"type": "http.disconnect"}
+
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "path": REPORTS,
+        "query_string": b"",
+        "headers": [(b"host", b"centre")],
+    }
+    answering = asyncio.create_task(make_app(centre)(scope, receive, send))
+    async with asyncio.timeout(20):
+        await done.wait()
+    await asyncio.sleep(0.2)
+    read = centre.read
+    assert read * len(json.dumps(report_json(received(report(KUBUNG))))) < 5_000_000
+    await asyncio.sleep(0.2)
+    assert centre.read == read
+    answering.cancel()
+    with suppress(asyncio.CancelledError):
+        await answering
+
+
+async def test_a_long_list_is_whole_and_is_json() -> None:
+    centre = FakeCentre(stored=history(*range(NOW_MS, NOW_MS + 1_001)))
+    found = (await get(centre, REPORTS)).json()
+    assert [one["seq"] for one in found] == list(range(1, 1_002))
+    assert (await get(FakeCentre(), REPORTS)).json() == []
+
+
+async def test_a_store_that_cannot_be_read_is_an_error_and_not_half_a_list() -> None:
+    class Broken(FakeCentre):
+        def reports(
+            self, site: str, from_ms: int | None, to_ms: int | None, limit: int | None
+        ) -> Iterator[Received]:
+            raise TabuahError("the database is damaged")
+
+    assert (await get(Broken(), REPORTS)).status_code == 500

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from collector.live import Received, SiteView, State
@@ -207,7 +207,7 @@ class FakeCentre:
 
     def reports(
         self, site: str, from_ms: int | None, to_ms: int | None, limit: int | None
-    ) -> list[Received]:
+    ) -> Iterator[Received]:
         chosen = [
             one
             for one in self.stored
@@ -215,4 +215,4 @@ class FakeCentre:
             and (from_ms is None or from_ms <= one.time_ms)
             and (to_ms is None or one.time_ms < to_ms)
         ]
-        return chosen if limit is None else chosen[:limit]
+        return iter(chosen if limit is None else chosen[:limit])
