@@ -24,7 +24,7 @@ from sqlalchemy import (
     Table,
 )
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration: what a database must carry for this program to use it."""
 
 VERSION_TABLE = "alembic_version"
@@ -153,6 +153,18 @@ unsaid = Table(
     Column("incident", String, primary_key=True),
     Column("channel", String, primary_key=True),
     Column("status", String, primary_key=True),
+)
+
+# The ledger: `collector.judgement.ledger` says what its entries are. Never changed, never dropped.
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("written_ms", BigInteger, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("body", String, nullable=False),
+    Column("previous", String, nullable=False),
+    Column("hash", String, nullable=False),
 )
 
 

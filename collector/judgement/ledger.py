@@ -54,6 +54,8 @@ class Subject(Enum):
     """A version of the verdict on one outage."""
     WATCH = "watch"
     """From when on a circuit is watched: before that nothing is known of it."""
+    INCIDENT = "incident"
+    """A version of an incident."""
     PERSON = "person"
     """What a person decided or wrote: liability, ticket, note."""
 

@@ -1,0 +1,175 @@
+"""What holds of every history: time is not negative, not counted twice, and power never pays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collector.judgement.common import groups_of
+from collector.judgement.evidence import Look, Observation
+from collector.judgement.outages import Context, Finding, read
+from collector.judgement.state import FLAP_CALM_MS, TRANSITIONS, Flap, Signal
+from collector.live import State
+from collector.stretches import COUNTABLE_CAUSES, Kind
+from inventory.model import Circuit, Inventory, Site, Ups, Upstream
+from tabuah.report import Occasion
+
+INTERVAL_MS = 10_000
+BEGIN_MS = 1_795_500_000_000
+
+GOOD = Look("telkom", first_hop=True, centre=True, public=True, port=True)
+CYCLES = {
+    "good": GOOD,
+    "cut": Look("telkom", first_hop=False, centre=False, public=False, port=True),
+    "port": Look("telkom", first_hop=False, centre=False, public=False, port=False),
+    "gateway": Look("telkom", first_hop=False, centre=False, public=False),
+    "core": Look("telkom", first_hop=True, centre=False, public=False, port=True),
+    "centre": Look("telkom", first_hop=True, centre=False, public=True, port=True),
+}
+WORDS = (*CYCLES, "dark", "reboot", "restart", "goodbye")
+
+STRETCHES = st.lists(st.tuples(st.sampled_from(WORDS), st.integers(1, 40)), min_size=1, max_size=12)
+
+
+def _timeline(stretches: list[tuple[str, int]], *, battery: bool = False) -> list[Observation]:
+    line: list[Observation] = []
+    at, seq, epoch, boot, booted = BEGIN_MS, 0, 1, 1, BEGIN_MS - 3_600_000
+    for word, cycles in [("good", 3), *stretches, ("good", 40)]:
+        if word == "dark":
+            at += cycles * INTERVAL_MS
+            continue
+        if word in {"reboot", "goodbye"}:
+            if word == "goodbye" and line:
+                line[-1] = replace(line[-1], occasion=Occasion.GOODBYE_HOST)
+            at += cycles * INTERVAL_MS
+            epoch, boot, seq, booted = epoch + 1, boot + 1, 0, at
+            continue
+        if word == "restart":
+            epoch, seq = epoch + 1, 0
+            continue
+        for _ in range(cycles):
+            seq += 1
+            at += INTERVAL_MS
+            failing = word != "good"
+            line.append(
+                Observation(
+                    "kubung",
+                    at,
+                    at + (60_000 if failing else 40),
+                    failing,
+                    INTERVAL_MS,
+                    epoch,
+                    seq,
+                    boot.to_bytes(16, "big"),
+                    at - booted,
+                    path="telkom",
+                    gateway=word != "gateway",
+                    gateway_uptime_ms=None if word == "gateway" else at - booted,
+                    on_battery=battery,
+                    circuits=(CYCLES[word],),
+                )
+            )
+    return line
+
+
+def _read(line: list[Observation], ups: Ups = Ups.NONE) -> list[Finding]:
+    site = Site("kubung", "Kubung", ups=ups, circuits=(Circuit("telkom"),))
+    return read(site, line, Context(now_ms=line[-1].at_ms))
+
+
+def _countable_ms(findings: list[Finding]) -> int:
+    return sum(
+        (f.ended_ms or 0) - f.began_ms
+        for f in findings
+        if f.kind is Kind.DOWN and f.verdict.cause.value in COUNTABLE_CAUSES
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(STRETCHES)
+def test_downtime_is_never_negative_and_never_counted_twice(
+    stretches: list[tuple[str, int]],
+) -> None:
+    line = _timeline(stretches)
+    reached = 0
+    for finding in _read(line):
+        assert finding.ended_ms is not None
+        assert reached <= finding.began_ms <= finding.ended_ms <= line[-1].at_ms
+        reached = finding.ended_ms
+
+
+@settings(max_examples=150, deadline=None)
+@given(STRETCHES)
+def test_evidence_of_power_never_raises_countable_time(stretches: list[tuple[str, int]]) -> None:
+    without = _countable_ms(_read(_timeline(stretches)))
+    assert _countable_ms(_read(_timeline(stretches, battery=True))) <= without
+
+
+@settings(max_examples=100, deadline=None)
+@given(STRETCHES, st.randoms(use_true_random=False))
+def test_the_order_in_which_reports_come_changes_nothing(
+    stretches: list[tuple[str, int]], chance: object
+) -> None:
+    line = _timeline(stretches)
+    mixed = [*line, *line[:5]]
+    chance.shuffle(mixed)  # type: ignore[attr-defined]
+    assert _read(mixed) == _read(line)
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("signal", Signal)
+def test_every_pair_of_state_and_signal_has_a_successor(state: State, signal: Signal) -> None:
+    assert (state, signal) in TRANSITIONS
+
+
+def test_the_third_fall_is_flapping_until_five_minutes_of_calm() -> None:
+    flap = Flap()
+    for fall in (0, 60_000):
+        flap = flap.fall(fall).rise(fall + 20_000)
+    assert not flap.flapping
+    flap = flap.fall(120_000).rise(140_000)
+    assert flap.flapping
+    assert flap.tick(140_000 + FLAP_CALM_MS - 1).flapping
+    assert flap.share(180_000) == pytest.approx(60_000 / 180_000)
+    assert not flap.tick(140_000 + FLAP_CALM_MS).flapping
+
+
+def test_falls_an_hour_apart_are_no_flapping() -> None:
+    flap = Flap()
+    for hour in range(6):
+        flap = flap.fall(hour * 3_600_000).rise(hour * 3_600_000 + 60_000)
+        assert not flap.flapping
+
+
+def _behind(groups: dict[str, int]) -> Inventory:
+    upstreams = {"witel": Upstream("witel", "Witel")} | {
+        code: Upstream(code, code, "witel") for code in groups
+    }
+    sites = tuple(
+        Site(f"{code}-{n}", code, upstream=code)
+        for code, count in groups.items()
+        for n in range(count)
+    )
+    return Inventory("test", upstreams=upstreams, sites=sites)
+
+
+@pytest.mark.parametrize(
+    ("groups", "fallen", "named"),
+    [
+        ({"a": 6, "b": 8}, {"a-0", "a-1", "a-2"}, ["a"]),
+        ({"a": 6, "b": 8}, {"a-0", "a-1"}, []),
+        ({"a": 6, "b": 8}, {f"a-{n}" for n in range(6)} | {"b-0"}, ["a"]),
+        ({"a": 6, "b": 1}, {f"a-{n}" for n in range(6)} | {"b-0"}, ["a"]),
+        ({"a": 2, "b": 2}, {"a-0", "a-1", "b-0", "b-1"}, ["witel"]),
+        ({"a": 1, "b": 1, "c": 1}, {"a-0", "b-0"}, ["witel"]),
+        ({"a": 2, "b": 8}, {"a-0", "a-1", "b-0"}, ["a"]),
+    ],
+)
+def test_the_area_is_the_lowest_upstream_that_the_fallen_share(
+    groups: dict[str, int], fallen: set[str], named: list[str]
+) -> None:
+    found = groups_of(dict.fromkeys(fallen, BEGIN_MS), _behind(groups))
+    assert [group.upstream for group in found] == named
