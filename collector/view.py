@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from collector.health import threshold_s
 from collector.live import Received, SiteView, State
 from collector.own_metrics import OwnMetrics
 from collector.traffic import Rates
@@ -91,15 +92,16 @@ def live(view: SiteView, now_ms: int) -> Received | None:
     """Return the report whose measurements may be shown as the present; None when there is none.
 
     Only a site that is up or degraded has one. The age is looked at too: if the judge of silence
-    itself stood still, an old number must not pass for a live one. The bound lies above every
-    threshold of silence.
+    itself stood still, an old number must not pass for a live one. The bound is twice the line's own
+    threshold of silence, so that it never takes a number away before the judge does.
     """
     last = view.last
     if last is None or view.state not in _LIVE_STATES:
         return None
-    if now_ms - last.received_ms > max(60_000, 6 * last.interval_ms):
-        return None
-    return last.opened()
+    received = last.opened()
+    report = received.report
+    bound_s = max(60.0, 2 * threshold_s(report.interval_ms, report.agent.srtt_ms))
+    return received if now_ms - last.received_ms <= 1000 * bound_s else None
 
 
 def cloned_ms(view: SiteView, now_ms: int) -> int | None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from collector.families import FAMILIES
+from collector.health import threshold_s
 from collector.live import SiteView, State
 from collector.metrics import SitesPage, labels
 from collector.own_metrics import OUTCOMES, OwnMetrics
@@ -23,7 +24,7 @@ from collector.readings import SHOWN
 from inventory.model import Circuit, Inventory, Site
 from tabuah.measurement import Phases, Role, Status
 from tabuah.reading import Reading, ReadingKind
-from tabuah.report import Device, Report
+from tabuah.report import Agent, Device, Report
 from tabuah.snmp.receiver import STAT_OF, Reason
 from tabuah.snmp.usm import Stat
 from tests.support.offices import (
@@ -275,6 +276,19 @@ def test_an_interface_of_unknown_state_says_nothing(oper_status: int, up: int | 
     if up is not None:
         assert one(samples, "tabuah_interface_up") == up
     assert "tabuah_interface_speed_bits_per_second" not in names(samples, KUBUNG)
+
+
+@pytest.mark.parametrize("srtt_ms", [0, 600, 3_000, 20_000])
+@pytest.mark.parametrize("interval_ms", [1_000, 10_000, 600_000])
+def test_no_slow_line_loses_its_numbers_before_it_is_called_silent(
+    interval_ms: int, srtt_ms: int
+) -> None:
+    slow = replace(report(KUBUNG), interval_ms=interval_ms, agent=Agent(srtt_ms=srtt_ms))
+    threshold_ms = round(1000 * threshold_s(interval_ms, srtt_ms))
+    for age_ms, shown in ((threshold_ms + 1_000, True), (3 * threshold_ms + 60_000, False)):
+        last = received(slow, NOW_MS - age_ms)
+        samples = rendered([SiteView(KUBUNG, State.UP, 0, last)])
+        assert ("tabuah_agent_backlog_reports" in names(samples, KUBUNG)) is shown
 
 
 def test_the_skew_of_a_corrected_report_is_what_was_corrected() -> None:
