@@ -6,11 +6,18 @@ one way of the line. That anchor places every report of that boot, also one that
 for seconds or that waited in the socket while the collector stood still. It is kept on the
 collector's monotonic clock, which nobody steps. The office's own clock is believed when it
 agrees; nothing is ever placed in the future.
+
+A boot of which nothing was heard live came and went in an outage. It was over before the boot that
+is heard now began, and began after the last that is known of the boots before it, whose reports
+come first, as spools are emptied oldest first. Its own clock is believed if it falls between the
+two, less the error that the office's clock has now: a clock that is an hour ahead mostly was so
+before. Otherwise it is taken to follow at once upon what was before it: how long the machine was
+off nobody can say, and the order is right.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -24,6 +31,8 @@ DRIFT: Final = 200e-6
 gives way so fast; a report that is later than that was delayed."""
 BOOTS_MOST: Final = 8
 """Boots remembered of one office."""
+CREDIBLE_MS: Final = 1_577_836_800_000
+"""2020: a clock that reads an earlier time was never set."""
 
 
 class Placed(NamedTuple):
@@ -37,20 +46,40 @@ class Placed(NamedTuple):
     """The office's clock minus the true time, as far as it shows; positive = ahead."""
 
 
-class _Anchor(NamedTuple):
-    """The moment of a boot on the collector's monotonic clock, in ms, as seen at `learned_ms`."""
+@dataclass(slots=True)
+class _Boot:
+    """One boot of an office, on the collector's monotonic clock in ms."""
 
-    boot_ms: float
-    learned_ms: float
-    uptime_ms: int
+    began_ms: float
+    learned_ms: float = -math.inf
+    """When it was last heard live; -inf = never: `began_ms` is a guess."""
+    uptime_ms: int = 0
+    wall_ms: int = 0
     """What the office said then."""
+    until_ms: float = -math.inf
+    """Of its newest report that is known."""
+
+    @property
+    def heard(self) -> bool:
+        """Whether anything of it was heard live."""
+        return self.learned_ms > -math.inf
+
+
+@dataclass(slots=True)
+class _Office:
+    boots: dict[bytes, _Boot] = field(default_factory=dict)
+    """The one learned of last is last."""
+    present: bytes = b""
+    """The boot that was heard live last."""
+    skew_ms: int = 0
+    """Of its clock, in that boot."""
 
 
 @dataclass(slots=True)
 class Anchors:
     """The moment of each office's boots."""
 
-    _boots: dict[str, OrderedDict[bytes, _Anchor]] = field(default_factory=dict)
+    _offices: dict[str, _Office] = field(default_factory=dict)
 
     def place(
         self, site: str, report: Packed, received_ms: int, now: float, *, live: bool
@@ -64,31 +93,92 @@ class Anchors:
             now: the same moment in monotonic seconds.
             live: it came as the newest, not out of the office's spool.
         """
-        boots = self._boots.setdefault(site, OrderedDict())
-        anchor = boots.get(report.boot_id)
+        office = self._offices.setdefault(site, _Office())
         now_ms = now * 1000
         if live:
-            if anchor is not None and report.uptime_ms < anchor.uptime_ms:
-                # No boot's uptime goes back: what was learned of it was wrong.
-                anchor = None
-            boot_ms = now_ms - report.uptime_ms
-            if anchor is not None:
-                drift_ms = (now_ms - anchor.learned_ms) * DRIFT
-                boot_ms = min(boot_ms, anchor.boot_ms + drift_ms)
-            anchor = boots[report.boot_id] = _Anchor(boot_ms, now_ms, report.uptime_ms)
-            boots.move_to_end(report.boot_id)
-            while len(boots) > BOOTS_MOST:
-                boots.popitem(last=False)
-        age_ms = 0
-        if anchor is not None:
-            age_ms = max(0, round(now_ms - (anchor.boot_ms + report.uptime_ms)))
-        if anchor is None or age_ms > received_ms:
-            # A boot of which nothing was heard live, or what cannot be: only its own clock speaks.
+            _learn(office, report, now_ms)
+        boot = office.boots.get(report.boot_id)
+        if boot is None or not boot.heard:
+            return _guess(office, report, received_ms, now_ms)
+        measured_ms = boot.began_ms + report.uptime_ms
+        age_ms = max(0, round(now_ms - measured_ms))
+        if age_ms > received_ms:  # that cannot be: only its own clock speaks
             believed = min(report.wall_ms, received_ms)
             return Placed(believed, believed != report.wall_ms, 0)
-        true_ms = received_ms - age_ms
-        skew_ms = report.wall_ms - true_ms
-        if abs(skew_ms) <= AGREES_MS:
-            believed = min(report.wall_ms, received_ms)
-            return Placed(believed, corrected=False, skew_ms=skew_ms)
-        return Placed(true_ms, corrected=True, skew_ms=skew_ms)
+        boot.until_ms = max(boot.until_ms, measured_ms)
+        placed = _placed(report, received_ms, age_ms)
+        if live:
+            office.skew_ms = placed.skew_ms
+        return placed
+
+
+def _learn(office: _Office, report: Packed, now_ms: float) -> None:
+    """Take the moment of a boot from a live report, unless a quicker one has told it."""
+    began_ms = now_ms - report.uptime_ms
+    boot = office.boots.get(report.boot_id)
+    if boot is None or not boot.heard or _goes_back(boot, report):
+        office.boots[report.boot_id] = _Boot(began_ms, now_ms, report.uptime_ms, report.wall_ms)
+    elif report.uptime_ms >= boot.uptime_ms:
+        drift_ms = (now_ms - boot.learned_ms) * DRIFT
+        boot.began_ms = min(began_ms, boot.began_ms + drift_ms)
+        boot.learned_ms = now_ms
+        boot.uptime_ms, boot.wall_ms = report.uptime_ms, report.wall_ms
+    office.present = report.boot_id
+    _move_to_end(office, report.boot_id)
+
+
+def _goes_back(boot: _Boot, report: Packed) -> bool:
+    """Whether what was learned of a boot is wrong: no boot's uptime goes back.
+
+    One that is less with a clock that is as much less is of a report that was delayed.
+    """
+    back_ms = boot.uptime_ms - report.uptime_ms
+    return back_ms > 0 and abs(boot.wall_ms - report.wall_ms - back_ms) > AGREES_MS
+
+
+def _guess(office: _Office, report: Packed, received_ms: int, now_ms: float) -> Placed:
+    """Place a report of a boot that was never heard live, between what is known."""
+    present = office.boots.get(office.present)
+    others = (
+        boot.until_ms
+        for boot_id, boot in office.boots.items()
+        if boot_id not in (office.present, report.boot_id)
+    )
+    after_ms = max(others, default=-math.inf)
+    before_ms = now_ms if present is None else min(present.began_ms, now_ms)
+    skew_ms = office.skew_ms if abs(office.skew_ms) > AGREES_MS else 0
+    wall_ms = now_ms - (received_ms - (report.wall_ms - skew_ms))
+    if after_ms <= wall_ms <= before_ms and report.wall_ms > CREDIBLE_MS:
+        measured_ms = wall_ms
+    else:
+        boot = office.boots.get(report.boot_id)
+        if boot is not None:
+            measured_ms = boot.began_ms + report.uptime_ms
+        elif after_ms > -math.inf:
+            measured_ms = after_ms + report.uptime_ms
+        else:
+            measured_ms = before_ms
+        skew_ms = 1  # its own word is not taken
+    measured_ms = min(measured_ms, before_ms)
+    known = office.boots.setdefault(report.boot_id, _Boot(measured_ms - report.uptime_ms))
+    known.began_ms = measured_ms - report.uptime_ms
+    known.until_ms = max(known.until_ms, measured_ms)
+    _move_to_end(office, report.boot_id)
+    time_ms = max(received_ms - max(round(now_ms - measured_ms), 0), 0)
+    return Placed(time_ms, corrected=skew_ms != 0, skew_ms=report.wall_ms - time_ms)
+
+
+def _placed(report: Packed, received_ms: int, age_ms: int) -> Placed:
+    """Place a report of a known age; its own clock is believed when it agrees."""
+    true_ms = received_ms - age_ms
+    skew_ms = report.wall_ms - true_ms
+    if abs(skew_ms) <= AGREES_MS:
+        believed = min(report.wall_ms, received_ms)
+        return Placed(believed, corrected=False, skew_ms=skew_ms)
+    return Placed(true_ms, corrected=True, skew_ms=skew_ms)
+
+
+def _move_to_end(office: _Office, boot_id: bytes) -> None:
+    office.boots[boot_id] = office.boots.pop(boot_id)
+    if len(office.boots) > BOOTS_MOST:
+        del office.boots[next(each for each in office.boots if each != office.present)]

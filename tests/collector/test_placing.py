@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ClassVar, Self
+
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from collector.placing import Anchors
+from collector.placing import Anchors, Placed
+from tabuah import block
+from tests.support import reports
 from tests.support.reports import BEGIN_MS, packed
 
 SITE = "13.02.18"
@@ -103,12 +109,171 @@ def test_an_uptime_that_goes_back_within_a_boot_is_taken_for_what_it_is() -> Non
     assert _heard(anchors, 3, 0) == (30_020, True)
 
 
+Z, A, A2, B = (bytes([letter]) * 16 for letter in b"zabB")
+"""Boots: before the outage, two within it, and the one that is heard again."""
+
+
+class _Village:
+    """An office whose line is cut at 1,000 s and back at 10,000 s; it reboots in between.
+
+    All times are seconds on the true clock, which is the collector's; `wall` says what the
+    office's clock reads at a true time, for each boot.
+    """
+
+    BOOTS: ClassVar[dict[bytes, tuple[int, int]]] = {
+        Z: (0, 2_000), A: (2_100, 4_000), A2: (4_060, 7_000), B: (7_300, 11_000),
+    }  # fmt: skip
+
+    def __init__(self, wall: Callable[[bytes, int], int]) -> None:
+        self._wall = wall
+        self._anchors = Anchors()
+        self.placed: dict[tuple[bytes, int], Placed] = {}
+        self._seq = 0
+
+    def say(self, boot: bytes, at: int, heard: int, *, live: bool) -> Placed:
+        began, ended = self.BOOTS[boot]
+        assert began <= at < ended
+        self._seq += 1
+        report = block.pack(
+            reports.report(
+                self._seq,
+                boot_id=boot,
+                uptime_ms=(at - began) * 1000,
+                wall_ms=self._wall(boot, at) * 1000,
+            )
+        )
+        heard_ms = BEGIN_MS + heard * 1000 + 30
+        placed = self._anchors.place(SITE, report, heard_ms, heard + 0.03, live=live)
+        assert placed.time_ms <= heard_ms, "nothing in the future"
+        self.placed[boot, at] = placed
+        return placed
+
+    def live_through(self) -> Self:
+        for at in range(0, 1_000, 10):
+            self.say(Z, at, at, live=True)
+        self.say(B, 10_000, 10_000, live=True)
+        backlog = [
+            (boot, at)
+            for boot, (began, ended) in self.BOOTS.items()
+            for at in range(max(began, 1_000), min(ended, 10_000), 10)
+        ]
+        for boot, at in backlog:
+            self.say(boot, at, 10_010 + at // 1_000, live=False)
+        for at in range(10_030, 10_100, 10):
+            self.say(B, at, at, live=True)
+        return self
+
+    def error_s(self, boot: bytes) -> float:
+        """How far from the truth the reports of a boot were placed, at most."""
+        return max(
+            abs(placed.time_ms - BEGIN_MS - at * 1000) / 1000
+            for (of, at), placed in self.placed.items()
+            if of == boot
+        )
+
+
+def _true(at: int) -> int:
+    return BEGIN_MS // 1000 + at
+
+
+def test_an_outage_of_an_office_that_always_boots_in_1970_is_told_in_its_order() -> None:
+    village = _Village(lambda boot, at: at - _Village.BOOTS[boot][0]).live_through()
+    assert village.error_s(Z) <= 2
+    assert village.error_s(B) <= 2
+    # How long it was off (100 s, 160 s in all) nobody can know; all else of it is known.
+    assert village.error_s(A) <= 110
+    assert village.error_s(A2) <= 180
+    times = [placed.time_ms for (_, at), placed in sorted(village.placed.items(), key=_at)]
+    assert times == sorted(times)
+    assert all(placed.corrected for placed in village.placed.values())
+
+
+def test_an_office_an_hour_ahead_is_placed_by_how_wrong_its_clock_is_now() -> None:
+    village = _Village(lambda _, at: _true(at) + 3_600).live_through()
+    for boot in _Village.BOOTS:
+        assert village.error_s(boot) <= 2
+    assert all(placed.corrected for placed in village.placed.values())
+
+
+def test_an_office_whose_clock_is_right_is_believed_in_every_boot() -> None:
+    village = _Village(lambda _, at: _true(at)).live_through()
+    for boot in _Village.BOOTS:
+        assert village.error_s(boot) <= 0.1
+    assert not any(placed.corrected for placed in village.placed.values())
+
+
+@pytest.mark.parametrize("step", [-7_200, -300, -3, 3, 300, 7_200, 10**9])
+def test_a_clock_stepped_amid_the_backlog_moves_no_report(step: int) -> None:
+    village = _Village(lambda _, at: _true(at) + (0 if at < 8_000 else step)).live_through()
+    for boot in (Z, B):
+        assert village.error_s(boot) <= 2
+    village = _Village(lambda _, at: _true(at) + (step if at < 8_000 else 0)).live_through()
+    for boot in (Z, B):
+        assert village.error_s(boot) <= 2
+
+
+def test_a_clock_set_in_a_boot_that_was_never_heard_is_believed_from_then_on() -> None:
+    def wall(boot: bytes, at: int) -> int:
+        return at - _Village.BOOTS[boot][0] if boot == A and at < 3_000 else _true(at)
+
+    village = _Village(wall).live_through()
+    late = [placed for (boot, at), placed in village.placed.items() if boot == A and at >= 3_000]
+    assert not any(placed.corrected for placed in late)
+    assert village.error_s(A2) <= 0.1
+
+
+def test_one_offices_wrong_clock_moves_no_other() -> None:
+    anchors = Anchors()
+    for seq in range(1, 50):
+        for site, ahead_ms in (("13.02.10", 0), ("13.02.11", 3_600_000), ("13.02.12", -BEGIN_MS)):
+            made_ms = BEGIN_MS + seq * 10_000
+            report = packed(seq, wall_ms=max(made_ms + ahead_ms, 0))
+            heard = (made_ms + 20, seq * 10 + 0.02)
+            placed = anchors.place(site, report, *heard, live=True)
+            assert abs(placed.time_ms - made_ms) <= 20
+            assert placed.corrected is (ahead_ms != 0)
+            assert abs(placed.skew_ms - ahead_ms) <= 20
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([Z, A, B]),
+            st.integers(0, 2**40),
+            st.integers(0, 2**42),
+            st.booleans(),
+            st.integers(0, 100_000),
+        ),
+        max_size=30,
+    )
+)
+def test_whatever_boots_come_in_whatever_order_nothing_is_placed_in_the_future(
+    said: list[tuple[bytes, int, int, bool, int]],
+) -> None:
+    anchors = Anchors()
+    now_ms = 1_000
+    for seq, (boot_id, uptime_ms, wall_ms, live, later_ms) in enumerate(said, 1):
+        now_ms += later_ms
+        report = block.pack(
+            reports.report(seq, boot_id=boot_id, uptime_ms=uptime_ms, wall_ms=wall_ms)
+        )
+        heard_ms = BEGIN_MS + now_ms
+        placed = anchors.place(SITE, report, heard_ms, now_ms / 1000, live=live)
+        assert 0 <= placed.time_ms <= heard_ms
+        if not placed.corrected:
+            assert placed.time_ms == min(wall_ms, heard_ms)
+
+
 @given(st.integers(0, 2**50), st.integers(0, 2**40), st.integers(BEGIN_MS, 2**42), st.booleans())
 def test_nothing_is_ever_placed_in_the_future(
     wall_ms: int, uptime_ms: int, received_ms: int, live: bool
 ) -> None:
     report = packed(1, wall_ms=wall_ms, uptime_ms=uptime_ms)
     assert Anchors().place(SITE, report, received_ms, 5.0, live=live).time_ms <= received_ms
+
+
+def _at(entry: tuple[tuple[bytes, int], Placed]) -> int:
+    return entry[0][1]
 
 
 _U64 = st.integers(0, 2**64 - 1)
