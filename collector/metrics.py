@@ -11,12 +11,12 @@ every site is its state, when it last reported, and the info series.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
 from collector import families, readings
-from collector.live import SiteView, State
+from collector.live import Received, SiteView, State
 from collector.view import circuit_up, live
 from inventory.model import Inventory, Site
 from tabuah.measurement import Measurement, OneWay, Phases, Role
@@ -144,6 +144,23 @@ class SitesPage:
         return b"".join(_family(family, lines) for family, lines in out.items())
 
 
+class Measured:
+    """One site's reports as the samples that the page would have shown, had they been live."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._text = _SiteText(site.code)
+
+    def lines(self, received: Received) -> Iterator[tuple[str, str, str]]:
+        """Yield name, labels in braces, and value; not what only the collector itself can say."""
+        out: _Out = {family: [] for family in (*families.FAMILIES, *readings.FAMILIES)}
+        _measured(out, self._text, self.site, received)
+        for family, lines in out.items():
+            for line in lines:
+                labelled, _, value = line.rpartition(" ")
+                yield family.name, labelled, value
+
+
 def _family(family: families.Family, lines: list[str]) -> bytes:
     head = f"# HELP {family.name} {family.help}\n# TYPE {family.name} {family.kind}\n"
     if not lines:
@@ -199,6 +216,10 @@ def _site(out: _Out, text: _SiteText, site: Site, view: SiteView | None, now_ms:
     received = live(view, now_ms)
     if received is None:
         return
+    _measured(out, text, site, received)
+
+
+def _measured(out: _Out, text: _SiteText, site: Site, received: Received) -> None:
     report = received.report
     for circuit in site.circuits:
         up = circuit_up(circuit, site.circuits, report)

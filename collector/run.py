@@ -23,18 +23,19 @@ from collector.keys import KeyRing
 from collector.logbook import Logbook
 from collector.receiver import ReceiverSocket
 from collector.reflector import Reflector
+from collector.remote_write import RemoteWrite
 from collector.server import Serving, Tls, tcp_socket, unix_socket
 from collector.store import Store
 from collector.upkeep import Upkeep
 from collector.web import make_app
 from inventory.load import load
 from inventory.model import ChannelKind
-from inventory.secret import SecretRef
+from inventory.secret import SecretRef, resolve_text
 from tabuah import sd_notify
 from tabuah.errors import ConfigError, TabuahError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Coroutine
     from pathlib import Path
 
     from alerts.message import Message
@@ -117,11 +118,11 @@ class Program:
             async with _starting():
                 await self._collector.restore()
             loop.add_signal_handler(signal.SIGHUP, self._reload)
-            await self._serve(store, keys)
+            await self._serve(store, keys, client)
         if self._failed:
             raise TabuahError("the collector failed; its log says where")
 
-    async def _serve(self, store: Store, keys: KeyRing) -> None:
+    async def _serve(self, store: Store, keys: KeyRing, client: httpx.AsyncClient) -> None:
         collector, options = self._collector, self._options
         mishaps = collector.mishaps
         collector.committer = Committer(
@@ -143,7 +144,7 @@ class Program:
             ]
             for server in serving:
                 await server.start()
-            tasks = self._start_tasks(store, keys)
+            tasks = self._start_tasks(store, keys, client)
             sd_notify.notify("READY=1")
             log.info(
                 "%s: %d offices; reports on %s:%d/udp, page on %s:%d",
@@ -163,13 +164,16 @@ class Program:
         (options.data / SOCKET_NAME).unlink(missing_ok=True)
         await asyncio.to_thread(_save, keys)
 
-    def _start_tasks(self, store: Store, keys: KeyRing) -> list[asyncio.Task[None]]:
+    def _start_tasks(
+        self, store: Store, keys: KeyRing, client: httpx.AsyncClient
+    ) -> list[asyncio.Task[None]]:
         tasks = [
             asyncio.create_task(work)
             for work in (
                 self._collector.committer.run(),
                 self._tick(),
                 self._upkeep(Upkeep(store), keys),
+                *self._remote_writes(store, client),
                 self._logbook.run(),
                 *(outbox.run() for outbox in self._outboxes),
             )
@@ -177,6 +181,19 @@ class Program:
         for task in tasks:
             task.add_done_callback(self._ended)
         return tasks
+
+    def _remote_writes(
+        self, store: Store, client: httpx.AsyncClient
+    ) -> list[Coroutine[None, None, None]]:
+        url = self._inventory.remote_write
+        if url is None:
+            return []
+        resolved = resolve_text(url, self._inventory.directory)
+        collector = self._collector
+        writing = RemoteWrite(
+            store, resolved, client, lambda: collector.inventory, collector.now_ms
+        )
+        return [writing.run(collector.mishaps)]
 
     async def _tick(self) -> None:
         every = sd_notify.watchdog_s()
@@ -195,10 +212,11 @@ class Program:
                 await asyncio.to_thread(_save, keys)
                 kept = self._inventory.retention
                 now_ms = self._collector.now_ms()
-                try:
-                    await asyncio.to_thread(upkeep.run, now_ms, kept.reports_s, kept.rollups_s)
-                except TabuahError as error:
-                    log.error("upkeep: %s", error)  # noqa: TRY400 - the reason is the message
+                with self._collector.mishaps.at("upkeep"):
+                    try:
+                        await asyncio.to_thread(upkeep.run, now_ms, kept.reports_s, kept.rollups_s)
+                    except TabuahError as error:
+                        log.error("upkeep: %s", error)  # noqa: TRY400 - the reason is the message
         finally:
             upkeep.stop()
 
@@ -213,6 +231,8 @@ class Program:
             return
         if inventory.alerts != self._inventory.alerts:
             log.warning("changed alert channels take a restart; the rest is in use now")
+        if inventory.remote_write != self._inventory.remote_write:
+            log.warning("a changed remote_write takes a restart; the rest is in use now")
         self._inventory = inventory
         self._collector.renew(inventory)
         log.info("inventory read anew: %d offices", len(inventory.sites))
