@@ -13,12 +13,12 @@ from typing import Final
 
 from collector.formats import rfc3339
 from collector.live import Received, SiteView, State
-from collector.view import circuit_up, cloned_ms, live_report
-from inventory.model import Circuit, Site
+from collector.view import circuit_state, cloned_ms, live_report
+from inventory.model import Site
 from tabuah.errors import TabuahError, did_you_mean
 from tabuah.measurement import Measurement, OneWay, Phases, Timing
 from tabuah.reading import Reading, shown, unit
-from tabuah.report import Agent, Device, Host, Interface, Report
+from tabuah.report import Agent, Device, Host, Interface
 
 Json = dict[str, object]
 
@@ -104,20 +104,13 @@ def site_json(site: Site, view: SiteView | None, now_ms: int) -> Json:
         "since": rfc3339(view.since_ms) if view is not None else None,
         "last_report": rfc3339(last.received_ms) if last is not None else None,
         "circuits": [
-            {"id": circuit.id, "state": _circuit_state(circuit, site, report)}
+            {"id": circuit.id, "state": circuit_state(circuit, site.circuits, report).value}
             for circuit in site.circuits
         ],
         "cause": None,
         "incident": None,
         "cloned": rfc3339(cloned) if cloned is not None else None,
     }
-
-
-def _circuit_state(circuit: Circuit, site: Site, report: Report | None) -> str:
-    up = circuit_up(circuit, site.circuits, report) if report is not None else None
-    state = State.UNKNOWN if up is None else State.UP if up else State.DOWN
-    word: str = state.value
-    return word
 
 
 def report_json(received: Received) -> Json:

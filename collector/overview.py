@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from collector import formats
 from collector.live import SiteView, State
 from collector.traffic import Rates
-from collector.view import Readiness, circuit_up, cloned_ms, live_report
+from collector.view import Readiness, circuit_state, cloned_ms, live_report
 from collector.words import say
 from inventory.model import Inventory, Language, Site
-from tabuah.measurement import Kind, Measurement, Role
+from tabuah.measurement import LINE_ROLES, Kind, Measurement
 from tabuah.report import Report
 
 TROUBLE_FIRST = (State.DOWN, State.SILENT, State.DEGRADED, State.UNKNOWN, State.UP)
@@ -25,9 +25,6 @@ TROUBLE_FIRST = (State.DOWN, State.SILENT, State.DEGRADED, State.UNKNOWN, State.
 # A headline of four clauses is none; the counts below it tell the rest.
 _KINDS_IN_HEADLINE = 2
 _NAMED_IN_HEADLINE = 3
-
-# The nearest thing to what citizens feel first: to the centre, to the internet, to the provider.
-_RTT_ROLES = (Role.CENTRE, Role.PUBLIC, Role.FIRST_HOP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +153,7 @@ def headline(counts: Mapping[State, int], language: Language, *, heard: bool) ->
 def line_rtt_us(report: Report) -> int | None:
     """Return the round trip that stands for the office's line, in microseconds."""
     over_line = _over_line(report)
-    for role in _RTT_ROLES:
+    for role in LINE_ROLES:
         for one in over_line:
             if one.role is role and one.rtt is not None:
                 return one.rtt.mean_us
@@ -175,7 +172,7 @@ def _over_line(report: Report) -> list[Measurement]:
     return [
         one
         for one in report.measurements
-        if one.role in _RTT_ROLES
+        if one.role in LINE_ROLES
         and one.kind in (Kind.PING, Kind.UDP)
         and (one.circuit is None or not report.path or one.circuit == report.path)
     ]
@@ -283,7 +280,6 @@ def _circuits(site: Site, report: Report | None, language: Language) -> tuple[Ci
         return ()
     lines = []
     for circuit in site.circuits:
-        up = circuit_up(circuit, site.circuits, report)
-        state = State.UNKNOWN if up is None else State.UP if up else State.DOWN
+        state = circuit_state(circuit, site.circuits, report)
         lines.append(CircuitLine(circuit.id, state, say(language, f"state.{state.value}")))
     return tuple(lines)

@@ -14,17 +14,13 @@ from collector.live import Received, SiteView, State
 from collector.own_metrics import OwnMetrics
 from collector.traffic import Rates
 from inventory.model import Circuit, Inventory
-from tabuah.measurement import Role
+from tabuah.measurement import LINE_ROLES
 from tabuah.report import Report
 
 CLONED_FOR_MS: Final = 600_000
 """How long after its last report a second agent is still said to be there."""
 
 _LIVE_STATES = frozenset({State.UP, State.DEGRADED})
-
-# Whether the line carries anything is told by what lies beyond it; the office's own gateway and
-# a service's server are evidence of other things.
-_BEYOND_THE_LINE = frozenset({Role.FIRST_HOP, Role.CENTRE, Role.PUBLIC})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +88,8 @@ def live(view: SiteView, now_ms: int) -> Received | None:
     """Return the report whose measurements may be shown as the present; None when there is none.
 
     Only a site that is up or degraded has one. The age is looked at too: if the judge of silence
-    itself stood still, an old number must not pass for a live one. The bound is twice the line's own
-    threshold of silence, so that it never takes a number away before the judge does.
+    itself stood still, an old number must not pass for a live one. The bound is twice the line's
+    own threshold of silence, so that it never takes a number away before the judge does.
     """
     last = view.last
     if last is None or view.state not in _LIVE_STATES:
@@ -123,7 +119,13 @@ def circuit_up(circuit: Circuit, circuits: Sequence[Circuit], report: Report) ->
     answers = [
         measurement.good
         for measurement in report.measurements
-        if measurement.role in _BEYOND_THE_LINE
+        if measurement.role in LINE_ROLES
         and (measurement.circuit == circuit.id or (default and measurement.circuit is None))
     ]
     return any(answers) if answers else None
+
+
+def circuit_state(circuit: Circuit, circuits: Sequence[Circuit], report: Report | None) -> State:
+    """Return the state of one of an office's circuits; without a live report nothing is known."""
+    up = circuit_up(circuit, circuits, report) if report is not None else None
+    return State.UNKNOWN if up is None else State.UP if up else State.DOWN

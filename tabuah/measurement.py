@@ -36,6 +36,11 @@ class Role(Enum):
     OTHER = "other"
 
 
+LINE_ROLES = (Role.CENTRE, Role.PUBLIC, Role.FIRST_HOP)
+"""Probes whose packets cross the line, and so tell whether it carries anything; the office's own
+gateway and a service's server are evidence of other things. What citizens feel stands first."""
+
+
 class Status(IntEnum):
     """OperationResponseStatus of DISMAN-PING-MIB (RFC 4560 section 4)."""
 

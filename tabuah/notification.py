@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tabuah import block, oids
 from tabuah.errors import DecodeError
-from tabuah.measurement import Role
+from tabuah.measurement import LINE_ROLES, Role
 from tabuah.snmp import ber
 from tabuah.snmp.pdu import Tag, VarBind
 
@@ -30,9 +30,6 @@ _IS_REPORT = ber.tlv(
     ),
 )
 _BLOCK_NAME = ber.tlv(Tag.OID, ber.encode_oid(oids.BLOCK))
-
-WAN_ROLES = frozenset({Role.FIRST_HOP, Role.CENTRE, Role.PUBLIC})
-"""Probes whose packets cross the line."""
 
 
 class LineState(IntEnum):
@@ -60,7 +57,7 @@ class KeyFacts:
 
 def key_facts(measurements: Sequence[Measurement]) -> KeyFacts:
     """Return the summary of an office's probes across the line."""
-    wan = [m for m in measurements if m.role in WAN_ROLES]
+    wan = [m for m in measurements if m.role in LINE_ROLES]
     good = [m for m in wan if m.good]
     if not wan:
         state = LineState.UNMEASURED
