@@ -106,12 +106,13 @@ sites:
         made.chmod(0o600)
         return made
 
-    def start_collector(self, tabuah: tuple[str, ...] = TABUAH) -> None:
-        """Start it, and wait until it is ready."""
+    def start_collector(self, tabuah: tuple[str, ...] = TABUAH, more: tuple[str, ...] = ()) -> None:
+        """Start it with `more` options, and wait until it is ready."""
         self.collector = self.start(
             *("collector", "run", "--inventory", str(self.inventory), "--data", str(self.data)),
             *("--listen", f"127.0.0.1:{self.reports}", "--reflect", f"127.0.0.1:{self.reflector}"),
             *("--http", f"127.0.0.1:{self.http}"),
+            *more,
             tabuah=tabuah,
         )
         seconds_until(lambda: self.get("readyz").status_code == 200, 20)
