@@ -70,8 +70,8 @@ def judge(
     as_of = min(end, max(begin, now_ms))
     past = common(promised, [(begin, as_of)])
 
-    windows = overlay(s for s in account.stretches if _is_window(s))
     line = _complete(account, (window[0], min(as_of, window[1])))
+    windows = _windows(account, line)
     book = _Book(account, sla, line, windows, as_of)
     for stretch in cut(overlay([*line, *windows]), past):
         book.enter(stretch)
@@ -108,6 +108,12 @@ def _in_service(asked: tuple[int | None, int | None], begin: int, end: int) -> W
 
 def _is_window(stretch: Stretch) -> bool:
     return stretch.kind is Kind.EXCLUDED and stretch.cause == WINDOWED
+
+
+def _windows(account: Account, line: Sequence[Stretch]) -> list[Stretch]:
+    """Return the windows of maintenance where they take something away: what worked is up."""
+    troubled = union((s.begin_ms, s.end_ms) for s in line if s.kind is not Kind.UP)
+    return cut(overlay(s for s in account.stretches if _is_window(s)), troubled)
 
 
 def _complete(account: Account, span: Window) -> list[Stretch]:

@@ -1,19 +1,24 @@
-"""The kept versions of each month's verdicts: one JSON file a month under DATA/sla.
+"""What a report reads from disk and keeps there: the ledger, and one JSON file of versions a month.
 
-Apart from the store of reports, so that they outlive its retention and are read by whoever asks
-for what a berita acara was signed upon.
+The versions stand under DATA/sla, apart from the store of reports, so that they outlive its
+retention: they are what a berita acara was signed upon.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from collector.files import locked, private_folder, write_private
-from collector.sla_model import Month
+from collector.judgement.judge import windows_of
+from collector.judgement.ledger import Entry
+from collector.judgement.record import read_book
+from collector.sla_ledger import ledger_accounts
+from collector.sla_model import Account, Month
 from collector.sla_versions import Version
+from inventory.model import Inventory
 from tabuah.errors import TabuahError
 
 Key = tuple[str, str]
@@ -64,3 +69,39 @@ class VersionFiles:
 
     def _path(self, month: Month) -> Path:
         return self._folder / f"{month}.json"
+
+
+class LedgerSource:
+    """The `SlaSource` of a collector: its ledger as it stands, and the versions in `folder`."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        entries: Callable[[], Sequence[Entry]],
+        folder: Path,
+        until_ms: int,
+    ) -> None:
+        self._inventory = inventory
+        self._entries = entries
+        self._files = VersionFiles(folder)
+        self._until_ms = until_ms
+
+    @property
+    def inventory(self) -> Inventory:
+        """What exists and what was promised."""
+        return self._inventory
+
+    def accounts(self, month: Month, sites: Collection[str]) -> list[Account]:
+        """Return what the ledger knows of the offices' circuits, whatever the month."""
+        del month
+        book = read_book(self._entries())
+        known = ledger_accounts(book, windows_of(self._inventory), self._until_ms)
+        return [account for account in known if account.site in sites]
+
+    def versions(self, month: Month) -> Mapping[Key, Sequence[Version]]:
+        """Return the versions kept of the month, oldest first."""
+        return self._files.read(month)
+
+    def keep(self, month: Month, made: Mapping[Key, Version]) -> None:
+        """Keep new versions beside the earlier ones."""
+        self._files.add(month, made)

@@ -193,6 +193,12 @@ def test_the_floor_is_measured_before_a_window_of_maintenance_cuts_the_outage() 
     assert month.times[Share.SHORT] == 0
 
 
+def test_a_window_of_maintenance_in_which_the_line_worked_takes_nothing() -> None:
+    month = november(stretch(10, 12), stretch(11, 20, Kind.EXCLUDED, "maintenance"))
+    assert month.times[Share.COUNTABLE] == month.times[Share.EXCLUDED] == HOUR
+    assert month.times[Share.UP] == 718 * HOUR
+
+
 def test_another_cause_between_breaks_an_outage_in_two() -> None:
     month = november(
         stretch(10, 10.1),
