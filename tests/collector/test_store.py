@@ -52,14 +52,12 @@ def row(
     return Row(site, epoch, seq, measured, received_ms, late, corrected=False, block=b"%d" % seq)
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    return tmp_path / "data"
+on_sqlite = pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def store(data: Path) -> Iterator[Store]:
-    with Store.open(data) as opened:
+def store(place: Path | str) -> Iterator[Store]:
+    with Store.open(place) as opened:
         yield opened
 
 
@@ -214,7 +212,7 @@ def test_what_a_closed_day_holds_is_known_without_reading_its_reports(
     assert (KUBUNG, 7, 1, 4) in store.ranges(MIDNIGHT)
 
 
-def test_an_open_and_a_closed_day_answer_alike_however_clocks_wander(data: Path) -> None:
+def test_an_open_and_a_closed_day_answer_alike_however_clocks_wander(place: Path | str) -> None:
     chance = random.Random(5)
     rows: list[Row] = []
     received = MIDNIGHT + DAY_MS // 2
@@ -227,7 +225,7 @@ def test_an_open_and_a_closed_day_answer_alike_however_clocks_wander(data: Path)
         site = chance.choice((KUBUNG, GUNUNG_TALANG))
         rows.append(row(seq, received, site=site, time_ms=measured, late=late))
     for part in range(0, 600, 60):  # reopened between: what is known of the order must be kept
-        with Store.open(data) as store:
+        with Store.open(place) as store:
             store.append(rows[part : part + 60])
     spans = [
         (begin, begin + chance.randrange(1, 3_000_000))
@@ -235,7 +233,7 @@ def test_an_open_and_a_closed_day_answer_alike_however_clocks_wander(data: Path)
     ]
     spans += [(r.time_ms, r.time_ms + 1) for r in rows[::13]]
 
-    with Store.open(data) as store:
+    with Store.open(place) as store:
         for closed in (False, True):
             if closed:
                 assert store.close_days(MIDNIGHT + 3 * DAY_MS)
@@ -246,11 +244,11 @@ def test_an_open_and_a_closed_day_answer_alike_however_clocks_wander(data: Path)
                 assert [r.time_ms for r in found] == sorted(r.time_ms for r in expected)
 
 
-def test_a_restart_does_not_forget_how_far_the_clock_was_set_back(data: Path) -> None:
+def test_a_restart_does_not_forget_how_far_the_clock_was_set_back(place: Path | str) -> None:
     first = row(1, MIDNIGHT + 100_000, time_ms=MIDNIGHT + 100_000)
-    with Store.open(data) as store:
+    with Store.open(place) as store:
         store.append([first, row(2, MIDNIGHT + 60_000)])
-    with Store.open(data) as store:
+    with Store.open(place) as store:
         store.append([row(seq, MIDNIGHT + 30_000) for seq in range(3, 9)])
         assert store.reports(KUBUNG, first.time_ms, 2 * MIDNIGHT) == [first]
 
@@ -289,19 +287,19 @@ def test_the_newest_report_is_no_late_one(store: Store) -> None:
     assert store.newest() == {KUBUNG: newest, GUNUNG_TALANG: other}
 
 
-def test_the_newest_report_of_an_office_silent_for_days_is_still_known(data: Path) -> None:
+def test_the_newest_report_of_an_office_silent_for_days_is_still_known(place: Path | str) -> None:
     silent = row(1, MIDNIGHT, site=GUNUNG_TALANG)
-    with Store.open(data) as store:
+    with Store.open(place) as store:
         store.append([silent])
         for day in range(1, 4):
             store.append([row(day, MIDNIGHT + day * DAY_MS)])
         store.close_days(MIDNIGHT + 3 * DAY_MS)
-    with Store.open(data, read_only=True) as store:
+    with Store.open(place, read_only=True) as store:
         assert store.newest()[GUNUNG_TALANG] == silent
         assert store.newest()[KUBUNG].seq == 3
 
 
-def test_days_past_their_time_are_dropped(store: Store, data: Path) -> None:
+def test_days_past_their_time_are_dropped(store: Store, place: Path | str) -> None:
     store.append([row(1, MIDNIGHT, site=GUNUNG_TALANG)])
     store.append([row(2, MIDNIGHT + DAY_MS)])
     store.close_days(MIDNIGHT + DAY_MS)
@@ -313,6 +311,7 @@ def test_days_past_their_time_are_dropped(store: Store, data: Path) -> None:
     assert [seq for _, _, seq in store.ids(0)] == [3, 2]
 
 
+@on_sqlite
 def test_a_disk_that_takes_no_more_keeps_none_of_the_batch_and_what_came_before(
     store: Store,
 ) -> None:
@@ -335,6 +334,7 @@ def test_a_disk_that_takes_no_more_keeps_none_of_the_batch_and_what_came_before(
     assert len(store.newest()) == 1999
 
 
+@on_sqlite
 def test_a_new_day_that_could_not_be_written_can_be_written_later(store: Store) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
@@ -381,6 +381,7 @@ def test_every_connection_commits_with_an_fsync(data: Path) -> None:
     engine.dispose()
 
 
+@on_sqlite
 def test_nobody_else_may_read_the_store(data: Path, store: Store) -> None:
     store.append([row(1, MIDNIGHT)])
     assert data.stat().st_mode & 0o777 == 0o700
@@ -395,8 +396,8 @@ def test_a_folder_in_use_keeps_its_mode(tmp_path: Path) -> None:
     assert tmp_path.stat().st_mode & 0o777 == 0o755
 
 
-def test_a_new_database_has_the_schema_and_says_which(data: Path, store: Store) -> None:
-    engine, _ = open_engine(data, read_only=True)
+def test_a_new_database_has_the_schema_and_says_which(place: Path | str, store: Store) -> None:
+    engine, _ = open_engine(place, read_only=True)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
         version = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
@@ -421,15 +422,16 @@ def test_two_that_open_a_new_folder_at_once_both_succeed(data: Path) -> None:
     assert [child.wait() for child in children] == [0, 0, 0]
 
 
-def test_reading_goes_on_beside_a_writer_and_never_writes(data: Path, store: Store) -> None:
+def test_reading_goes_on_beside_a_writer_and_never_writes(place: Path | str, store: Store) -> None:
     store.append([row(1, MIDNIGHT)])
-    with Store.open(data, read_only=True) as reader:
+    with Store.open(place, read_only=True) as reader:
         stream = reader.ids(0)
         assert next(stream) == (KUBUNG, 7, 1)
         store.append([row(2, MIDNIGHT + 1)])
         assert len(reader.reports(KUBUNG, 0, 2 * MIDNIGHT)) == 2
         with pytest.raises(StoreError, match="reading only"):
             reader.append([row(3, MIDNIGHT)])
+        assert list(stream) == []
 
 
 def test_reading_where_nothing_was_stored_makes_nothing(data: Path) -> None:
@@ -438,6 +440,7 @@ def test_reading_where_nothing_was_stored_makes_nothing(data: Path) -> None:
     assert not data.exists()
 
 
+@on_sqlite
 def test_a_locked_database_says_who_may_hold_it(
     data: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -466,7 +469,10 @@ def test_a_damaged_page_says_what_to_do(data: Path) -> None:
     with path.open("r+b") as file:
         file.seek(4096 * 20)
         file.write(b"\xff" * 4096 * 20)
-    with Store.open(data) as store, pytest.raises(StoreError, match="damaged; .*tabuah data salvage"):
+    with (
+        Store.open(data) as store,
+        pytest.raises(StoreError, match="damaged; .*tabuah data salvage"),
+    ):
         list(store.ids(0))
 
 
