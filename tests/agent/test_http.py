@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -280,6 +281,53 @@ async def test_https_to_http_is_never_followed(trusted: trustme.CA) -> None:
     leaf = trusted.issue_cert("localhost")
     result = await seen(moving("http://localhost/", 1), certified(leaf))
     assert (result.status, result.stage) == (Status.UNKNOWN, Stage.EXPECT)
+
+
+async def test_https_is_checked_where_asyncio_knows_no_ssl(trusted: trustme.CA) -> None:
+    """As in `tabuah agent run`, which imports ssl at the first https check."""
+    script = (
+        "import sys; from tabuah.main import _import_asyncio_without_ssl as lean; lean()\n"
+        "import asyncio; from agent.config import Probe; from agent.probes import Memory\n"
+        "from agent.probes.http import http; from tabuah.measurement import Kind, Role\n"
+        "assert '_ssl' not in sys.modules\n"
+        "probe = Probe('siak', Kind.HTTP, Role.SERVICE, sys.argv[1], expect='OK')\n"
+        "assert asyncio.run(http(probe, Memory())).good\n"
+        "assert '_ssl' in sys.modules\n"
+    )
+    async with serving(saying(OK), certified(trusted.issue_cert("localhost"))) as probe:
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, probe.target)
+        assert await process.wait() == 0
+
+
+async def test_https_of_the_older_version_is_checked_too(trusted: trustme.CA) -> None:
+    context = certified(trusted.issue_cert("localhost"))
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    result = await seen(saying(OK), context, expect="OK")
+    assert result.good
+    assert result.certificate_days is not None
+
+
+async def test_a_long_page_is_read_through_tls(trusted: trustme.CA) -> None:
+    body = b"x" * 60_000 + b"OK"
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    leaf = trusted.issue_cert("localhost")
+    assert (await seen(saying(head + body), certified(leaf), expect="OK")).good
+
+
+async def test_a_server_that_ends_the_connection_in_the_handshake_has_not_answered() -> None:
+    hellos: list[bytes] = []
+
+    async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hellos.append(await reader.read(4096))
+        writer.close()
+
+    server = await asyncio.start_server(leave, "127.0.0.1", 0)
+    target = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    result = await http(Probe("siak", Kind.HTTP, Role.SERVICE, target), Memory())
+    server.close()
+    await server.wait_closed()
+    assert (result.status, result.stage, result.received) == (Status.UNKNOWN, Stage.TLS, 0)
+    assert [len(hello) < 400 for hello in hellos] == [True], "it is not filled up to 512"
 
 
 async def test_a_server_that_speaks_no_tls_fails_at_tls(trusted: trustme.CA) -> None:

@@ -38,7 +38,13 @@ from tests.lab.machine import (
     stop,
     sweep,
 )
-from tests.lab.rules import Line, line_table, nat_table, only_reports_table
+from tests.lab.rules import (
+    Line,
+    line_table,
+    nat_table,
+    only_reports_table,
+    reports_counter_table,
+)
 
 REPORT_PORT = 10162
 CENTRE = "10.200.0.1"
@@ -243,6 +249,17 @@ class Lab:
         stats = link["stats64"]
         rx, tx = stats["rx"], stats["tx"]
         return Counters(rx["bytes"], tx["bytes"], rx["packets"], tx["packets"])
+
+    def count_reports(self, office: Office) -> None:
+        """Begin to count the octets of an office's reports and their answers."""
+        self._nft(office.gateway, reports_counter_table("wan0", REPORT_PORT))
+
+    def report_octets(self, office: Office) -> tuple[int, int]:
+        """Return the IP octets of reports, and of answers, since `count_reports`."""
+        listed = self.run(office.gateway, "nft", "-j", "list", "counters").stdout
+        found = [each["counter"] for each in json.loads(listed)["nftables"] if "counter" in each]
+        octets = {each["name"]: int(each["bytes"]) for each in found if each["table"] == "reports"}
+        return octets["up"], octets["down"]
 
     def operstate(self, namespace: str, interface: str) -> str:
         """Return the kernel's word for an interface: UP, DOWN, LOWERLAYERDOWN."""

@@ -74,6 +74,28 @@ def only_reports_table(lan: str, wan: str, port: int | None) -> str:
     )
 
 
+def reports_counter_table(wan: str, port: int) -> str:
+    """Return a gateway's table that counts the IP octets of reports, and of their answers.
+
+    They are counted as they leave and as they come: what the line loses of answers is not.
+    """
+    return _replace(
+        "inet reports",
+        f"""
+        counter up {{ }}
+        counter down {{ }}
+        chain out {{
+            type filter hook postrouting priority raw
+            oifname "{wan}" udp dport {port} counter name up
+        }}
+        chain in {{
+            type filter hook prerouting priority raw
+            iifname "{wan}" udp sport {port} counter name down
+        }}
+        """,
+    )
+
+
 def _drop(black_hole: bool, percent: int) -> str:
     if black_hole:
         return "drop"
