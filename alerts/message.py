@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import Enum
 
 from alerts.incident import Incident
+from tabuah.speech import rfc3339
 
 
 class Status(Enum):
@@ -36,13 +36,8 @@ class Message:
             "circuits": list(incident.circuits),
             "cause": incident.cause,
             "severity": incident.severity,
-            "began": _rfc3339(incident.began_ms),
-            "ended": None if incident.ended_ms is None else _rfc3339(incident.ended_ms),
+            "began": rfc3339(incident.began_ms),
+            "ended": None if incident.ended_ms is None else rfc3339(incident.ended_ms),
             "summary": self.summary,
             "description": self.description,
         }
-
-
-def _rfc3339(ms: int) -> str:
-    moment = datetime.fromtimestamp(ms / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

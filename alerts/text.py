@@ -6,8 +6,9 @@ Times are shown in the organisation's zone; `WIB` and its sisters are named as p
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
+
+from tabuah.speech import clock, span
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -40,10 +41,6 @@ _WORDS: Final = {
             "{names} dikeluarkan dari inventaris pukul {ended}, setelah {lasted} tanpa laporan "
             "(sejak pukul {began})."
         ),
-        "hours": "jam",
-        "minutes": "menit",
-        "seconds": "detik",
-        "clock": "%H.%M.%S",
     },
     "en": {
         "silent": "{names} has not reported since {began}",
@@ -61,40 +58,17 @@ _WORDS: Final = {
             "{names} was taken out of the inventory at {ended}, after {lasted} without a report "
             "(since {began})."
         ),
-        "hours": "h",
-        "minutes": "min",
-        "seconds": "s",
-        "clock": "%H:%M:%S",
     },
 }
-
-_ZONE_NAMES: Final = {"+0700": "WIB", "+0800": "WITA", "+0900": "WIT"}
 
 
 def text(incident: Incident, names: str, language: str, zone: ZoneInfo) -> Text:
     """Return what to say of an incident; `names` are its sites' as people know them."""
     words = _WORDS[language]
-    facts = {"names": names, "began": _clock(incident.began_ms, words["clock"], zone)}
+    facts = {"names": names, "began": clock(language, incident.began_ms, zone, seconds=True)}
     kind = "silent"
     if incident.ended_ms is not None:
         kind = incident.ending.value
-        facts["ended"] = _clock(incident.ended_ms, words["clock"], zone)
-        facts["lasted"] = duration(incident.ended_ms - incident.began_ms, language)
+        facts["ended"] = clock(language, incident.ended_ms, zone, seconds=True)
+        facts["lasted"] = span(language, incident.ended_ms - incident.began_ms)
     return Text(words[kind].format(**facts), words[f"{kind}_more"].format(**facts))
-
-
-def duration(milliseconds: int, language: str) -> str:
-    """Return a duration by its two largest units: '3 jam 12 menit', '40 detik'."""
-    words = _WORDS[language]
-    seconds = max(0, round(milliseconds / 1000))
-    hours, rest = divmod(seconds, 3600)
-    minutes, seconds = divmod(rest, 60)
-    parts = [(hours, words["hours"]), (minutes, words["minutes"]), (seconds, words["seconds"])]
-    while len(parts) > 1 and parts[0][0] == 0:
-        del parts[0]
-    return " ".join(f"{count} {unit}" for count, unit in parts[:2] if count or len(parts) == 1)
-
-
-def _clock(ms: int, pattern: str, zone: ZoneInfo) -> str:
-    moment = datetime.fromtimestamp(ms / 1000, UTC).astimezone(zone)
-    return f"{moment:{pattern}} {_ZONE_NAMES.get(moment.strftime('%z'), moment.tzname() or '')}"

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from collector.words import say
 from inventory.model import Language
+from tabuah import speech
+from tabuah.speech import local, rfc3339
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_MS = 253_402_300_799_999
-"""The end of 9999, beyond which RFC 3339 has no years."""
-_SPANS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+__all__ = [
+    "ago",
+    "bit_rate",
+    "clock",
+    "local",
+    "milliseconds",
+    "moment",
+    "number",
+    "percent",
+    "rfc3339",
+    "span",
+]
+
 _RATES = ((1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s"))
-
-
-def rfc3339(ms: int) -> str:
-    """Return ms since 1970 UTC as `2026-11-24T07:05:09.123Z`; the year 9999 has the last.
-
-    An office's clock may say anything: one that is beyond shall not hide all other reports.
-    """
-    ms = min(ms, _LAST_MS)
-    moment = _EPOCH + timedelta(milliseconds=ms)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
-
-
-def local(ms: int, zone: ZoneInfo) -> datetime:
-    """Return ms since 1970 UTC as a time in the inventory's zone."""
-    return (_EPOCH + timedelta(milliseconds=ms)).astimezone(zone)
 
 
 def number(language: Language, value: float, decimals: int = 0) -> str:
@@ -40,10 +35,7 @@ def number(language: Language, value: float, decimals: int = 0) -> str:
 
 def clock(language: Language, ms: int, zone: ZoneInfo, *, seconds: bool = False) -> str:
     """Return the time of day and its zone: `14.05 WIB`, in English `14:05 WIB`."""
-    sign = "." if language is Language.INDONESIAN else ":"
-    moment = local(ms, zone)
-    form = f"%H{sign}%M{sign}%S %Z" if seconds else f"%H{sign}%M %Z"
-    return moment.strftime(form)
+    return speech.clock(language.value, ms, zone, seconds=seconds)
 
 
 def moment(language: Language, ms: int, now_ms: int, zone: ZoneInfo) -> str:
@@ -59,15 +51,7 @@ def moment(language: Language, ms: int, now_ms: int, zone: ZoneInfo) -> str:
 
 def span(language: Language, ms: int) -> str:
     """Return a length of time in its two largest units: `3 jam 12 menit`, `45 detik`."""
-    left = max(0, ms) // 1000
-    parts: list[str] = []
-    for unit, size in _SPANS:
-        count, left = divmod(left, size)
-        if count or (unit == "s" and not parts):
-            parts.append(f"{count} {say(language, f'unit.{unit}')}")
-        elif parts:
-            break
-    return " ".join(parts[:2])
+    return speech.span(language.value, ms)
 
 
 def ago(language: Language, ms: int) -> str:

@@ -64,10 +64,6 @@ _INDONESIAN: Final[Mapping[str, str]] = {
     "unreachable": "Pusat pemantau tidak dapat dihubungi. Yang tampak adalah keadaan terakhir.",
     "other_language": "English",
     "circuits": "Saluran",
-    "unit.d": "hari",
-    "unit.h": "jam",
-    "unit.m": "menit",
-    "unit.s": "detik",
     "months": "Jan Feb Mar Apr Mei Jun Jul Agu Sep Okt Nov Des",
 }
 
@@ -125,10 +121,6 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "unreachable": "The collector cannot be reached. What you see is the last known state.",
     "other_language": "Bahasa Indonesia",
     "circuits": "Circuits",
-    "unit.d": "d",
-    "unit.h": "h",
-    "unit.m": "min",
-    "unit.s": "s",
     "months": "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec",
 }
 

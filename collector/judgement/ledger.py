@@ -16,13 +16,13 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
 
 from collector.judgement.evidence import Cause, Confidence, Evidence, Source
 from collector.judgement.outages import Finding
 from collector.stretches import COUNTABLE_CAUSES, Kind, Stretch
+from tabuah.speech import rfc3339
 
 GENESIS: Final = "0" * 64
 """What stands before the first entry."""
@@ -321,13 +321,13 @@ def export_csv(entries: Iterable[Entry]) -> str:
         table.writerow(
             [
                 entry.number,
-                _instant(entry.written_ms),
+                rfc3339(entry.written_ms),
                 o.id,
                 o.version,
                 o.site,
                 o.circuit,
-                _instant(o.began_ms),
-                "" if o.ended_ms is None else _instant(o.ended_ms),
+                rfc3339(o.began_ms),
+                "" if o.ended_ms is None else rfc3339(o.ended_ms),
                 o.kind.value,
                 o.cause.value,
                 "yes" if o.countable else "no",
@@ -383,8 +383,3 @@ def _hash(number: int, written_ms: int, subject: Subject, body: str, previous: s
         }
     )
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _instant(ms: int) -> str:
-    moment = datetime.fromtimestamp(ms / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -14,7 +14,6 @@ from alerts.channels import Outbox, webhook
 from alerts.incident import Incident
 from alerts.message import Message, Status
 from alerts.pipeline import Pipeline, Reason
-from alerts.text import duration
 
 WIB = ZoneInfo("Asia/Jakarta")
 SILENT = Incident(
@@ -76,21 +75,6 @@ def test_an_admin_reads_it_in_bahasa_indonesia_with_local_time() -> None:
     assert resolved.summary == (
         "Kantor Camat Kubung kembali melapor pukul 13.03.12 WIB setelah 3 menit 12 detik"
     )
-
-
-@pytest.mark.parametrize(
-    ("milliseconds", "said"),
-    [
-        (0, "0 detik"),
-        (40_000, "40 detik"),
-        (60_000, "1 menit"),
-        (3 * 3_600_000 + 12 * 60_000, "3 jam 12 menit"),
-        (3_600_000 + 5_000, "1 jam"),
-        (-5, "0 detik"),
-    ],
-)
-def test_a_duration_is_said_by_its_two_largest_units(milliseconds: int, said: str) -> None:
-    assert duration(milliseconds, "id") == said
 
 
 async def test_a_webhook_that_fails_is_tried_again_in_order(
