@@ -471,7 +471,7 @@ def test_a_damaged_page_says_what_to_do(data: Path) -> None:
         file.write(b"\xff" * 4096 * 20)
     with (
         Store.open(data) as store,
-        pytest.raises(StoreError, match="damaged; .*tabuah data salvage"),
+        pytest.raises(StoreError, match=r"damaged; .*tabuah data salvage"),
     ):
         list(store.ids(0))
 
