@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
 
-from agent.address import address_text
+from tabuah.address import address_text
 from tabuah.report import Clock
 from tabuah.snmp.client import Reason
 

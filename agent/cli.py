@@ -13,9 +13,9 @@ import click
 
 from agent import advice, host
 from agent import config as configuration
-from agent.address import address_text
 from agent.cycle import Office
 from agent.try_path import Tried, try_path
+from tabuah.address import address_text
 from tabuah.errors import TabuahError
 from tabuah.measurement import Measurement, Stage, Status
 from tabuah.reading import Reading, shown, unit

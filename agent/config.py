@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from agent.address import host_port
 from agent.pacing import SHARE
 from agent.toml_table import Problems, Table, scan
+from tabuah.address import host_port
 from tabuah.errors import ConfigError, Problem
 from tabuah.measurement import Kind, Role
 from tabuah.units import duration_text

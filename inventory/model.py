@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from inventory.hours import Hours
 from inventory.secret import SecretRef
+from tabuah.address import address_text
 from tabuah.errors import NothingMatchedError, did_you_mean
 from tabuah.measurement import Kind, Role
 
@@ -125,7 +126,7 @@ class Endpoint:
 
     def __str__(self) -> str:
         """Return it as it is written in the inventory."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return address_text(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from inventory.model import Endpoint
+from tabuah.address import host_port
 from tabuah.errors import did_you_mean
 from tabuah.units import duration_seconds
 
@@ -179,13 +180,14 @@ def host(word: str) -> str:
 
 def endpoint(word: str) -> Endpoint:
     """Return HOST:PORT; an IPv6 address stands in brackets."""
-    name, colon, port = word.rpartition(":")
-    bracketed = name.startswith("[") and name.endswith("]")
-    if not colon or (":" in name and not bracketed):
-        raise ValueError(f"'{shown(word)}' is not HOST:PORT; write it like 192.0.2.1:10862")
-    if re.fullmatch(r"[0-9]{1,5}", port) is None or not 1 <= int(port) <= 65535:
-        raise ValueError(f"'{shown(word)}' has no port from 1 to 65535")
-    return Endpoint(host(name[1:-1] if bracketed else name), int(port))
+    try:
+        name, port = host_port(word)
+    except ValueError:
+        raise ValueError(
+            f"'{shown(word)}' is not HOST:PORT, with a port from 1 to 65535; write it like "
+            "192.0.2.1:10862"
+        ) from None
+    return Endpoint(host(name), port)
 
 
 def host_or_endpoint(word: str) -> str:

@@ -12,12 +12,12 @@ import time
 from dataclasses import replace
 from socket import SOCK_DGRAM, socket
 
-from agent.address import host_port
 from agent.config import Probe
 from agent.probes.datagram import Arrival, exchange, prepare
 from agent.probes.dns_message import AAAA, NOERROR, A, Reply, decode_reply, encode_query
 from agent.probes.net import bind_to, resolve
 from agent.probes.run import Deadline, Memory, ProbeFailure, conclude, measurement, timing
+from tabuah.address import host_port
 from tabuah.errors import DecodeError
 from tabuah.measurement import Measurement, Stage, Status
 

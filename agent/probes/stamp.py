@@ -15,7 +15,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from socket import SOCK_DGRAM, socket
 
-from agent.address import host_port
 from agent.config import Probe
 from agent.probes.datagram import Arrival, exchange, prepare
 from agent.probes.net import bind_to, resolve
@@ -28,6 +27,7 @@ from agent.probes.run import (
     measurement,
     timing,
 )
+from tabuah.address import host_port
 from tabuah.errors import DecodeError
 from tabuah.measurement import Measurement, OneWay, Stage, Status
 from tabuah.stamp import ReflectorPacket, SenderPacket, decode_reflector, encode_sender

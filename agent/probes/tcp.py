@@ -12,10 +12,10 @@ import errno
 import time
 from dataclasses import replace
 
-from agent.address import host_port
 from agent.config import Probe
 from agent.probes.net import connect, resolve
 from agent.probes.run import Deadline, Memory, conclude, measurement, status_of, timing
+from tabuah.address import host_port
 from tabuah.measurement import Measurement, Stage, Status
 
 
