@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SYNCHRONOUS: Final = "FULL"
+SYNCHRONOUS = "FULL"
 """Each commit is on flash when it returns."""
 _WAL_PAGES: Final = 128
 """Beside the file there is half a megabyte of write-ahead log."""

@@ -17,8 +17,10 @@ BENCHMARKS = {
     "codec": "CPU of receiving and sending one report inform; beside pysnmp and net-snmp",
     "receive": "the collector end to end, reports on disk; beside snmptrapd",
     "page": "the metrics page for 7,285 sites; beside prometheus-client",
+    "sla": "one month of 500 circuits judged and printed",
     "agent": "memory, CPU and writes of an office's agent; beside collectd, vmagent, ...",
     "bytes": "IP bytes a day on an office's line, in network namespaces (root)",
+    "catchup": "a day of backlog over 256 kbit/s and 600 ms, live reports beside it (root)",
 }
 
 

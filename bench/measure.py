@@ -127,7 +127,12 @@ def await_line(process: subprocess.Popen[str], log: Path) -> str:
     return line.strip()
 
 
-def await_text(log: Path, text: str, process: subprocess.Popen[str], seconds: float = 20) -> None:
+def await_text(
+    log: Path,
+    text: str,
+    process: subprocess.Popen[str] | subprocess.Popen[bytes],
+    seconds: float = 20,
+) -> None:
     """Wait until `text` stands in the log.
 
     Raises:

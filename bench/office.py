@@ -23,6 +23,8 @@ class Site:
     probes: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
+    bandwidth: str = ""
+    """Of its one circuit, a YAML flow mapping in Mbit/s; empty = nobody wrote it down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,12 @@ class Centre:
         """Write the inventory: what every collector needs, `head`, and the sites."""
         lines = [_HEAD, head, "sites:\n"]
         for site in sites:
+            bandwidth = f", bandwidth: {site.bandwidth}" if site.bandwidth else ""
             lines += [
                 f'  - code: "{site.code}"\n    name: Kantor {site.code}\n    kind: kecamatan\n',
                 f"    interval: {site.interval}\n",
-                "    circuits:\n      - {id: telkom, role: primary, provider: Telkom}\n",
+                "    circuits:\n",
+                f"      - {{id: telkom, role: primary, provider: Telkom{bandwidth}}}\n",
             ]
             for name, entries in (("probes", site.probes), ("devices", site.devices)):
                 if entries:

@@ -60,7 +60,7 @@ peers() {
     want victoria-metrics victoria-metrics
     # Its server is not in the PATH.
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
-    want cc gcc
+    want cc "gcc libc6-dev"
     want ip iproute2
     want nft nftables
     want ping iputils-ping
