@@ -41,6 +41,9 @@ class Ruling:
 
     outages: tuple[Outage, ...] = ()
     incidents: tuple[Incident, ...] = ()
+    """That began, changed while they last, or ended."""
+    revised: tuple[Incident, ...] = ()
+    """Closed ones whose cause is known better now; nobody is told again."""
 
 
 @dataclass(slots=True)
@@ -157,9 +160,8 @@ class Court:
                 if now.standing.state is State.UNKNOWN
             },
         )
-        if outages:
-            incidents += self.tracker.revise(outages, now_ms)
-        return Ruling(tuple(outages), tuple(incidents))
+        revised = self.tracker.revise(outages, now_ms) if outages else []
+        return Ruling(tuple(outages), tuple(incidents), tuple(revised))
 
     # --- its steps ----------------------------------------------------------------------
 

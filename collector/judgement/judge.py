@@ -142,7 +142,8 @@ class Judge:
             known = self._known[code]
             if not findings and not known:
                 continue
-            new = ledger.revise(known.values(), findings, docket.since_ms)
+            until_ms = max((seen.at_ms for seen in docket.line), default=0)
+            new = ledger.revise(known.values(), findings, docket.since_ms, until_ms)
             new = [
                 _withdrawn(outage, docket.line) if outage.withdrawn else outage for outage in new
             ]

@@ -213,7 +213,9 @@ def newest(outages: Iterable[Outage]) -> dict[str, Outage]:
     return found
 
 
-def revise(known: Iterable[Outage], findings: Sequence[Finding], since_ms: int) -> list[Outage]:
+def revise(
+    known: Iterable[Outage], findings: Sequence[Finding], since_ms: int, until_ms: int
+) -> list[Outage]:
     """Return the new versions by which the ledger comes to say what was found.
 
     A finding takes up the known outage of its circuit that it overlaps, the earliest first;
@@ -223,6 +225,8 @@ def revise(known: Iterable[Outage], findings: Sequence[Finding], since_ms: int) 
         known: newest versions of one office.
         findings: all that was found of the same office since `since_ms`.
         since_ms: from when on the record was read; what ended before stands.
+        until_ms: up to when: what began later, or then, is not refuted by it. After a start an
+            open outage stands until the office is heard again, or found silent again.
     """
     open_to_change = sorted(
         (o for o in known if o.ended_ms is None or o.ended_ms > since_ms),
@@ -253,7 +257,7 @@ def revise(known: Iterable[Outage], findings: Sequence[Finding], since_ms: int) 
             evidence=(),
         )
         for o in open_to_change
-        if o.id not in taken and not o.withdrawn and o.began_ms >= since_ms
+        if o.id not in taken and not o.withdrawn and since_ms <= o.began_ms < until_ms
     ]
     return written
 

@@ -379,7 +379,7 @@ class _Line:
                 )
         ruling = self.court.rule(BEGIN_MS + at)
         self.told.versions += ruling.outages
-        self.told.incidents += ruling.incidents
+        self.told.incidents += (*ruling.incidents, *ruling.revised)
 
 
 def run(story: Yaml) -> Told:

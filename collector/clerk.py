@@ -1,0 +1,207 @@
+"""The clerk: brings what the line hears before the court, and writes down what it rules.
+
+    rows, silence, references -> Court -> ledger, and incidents for the alerts
+
+Lives in the event loop; the ledger is written in a thread. A disk that refuses delays the ledger
+and nothing else: what is not written is kept and tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from collector.judgement.court import Court, Ruling
+from collector.judgement.ledger import Entry, Json, Outage, Subject, outage_body
+from collector.judgement.observe import observe
+from collector.judgement.record import Book, Said, incident_body, read_book, said_body, watch_body
+from collector.opened import opened
+from tabuah.errors import TabuahError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from collector.judgement.evidence import CentreSeen, CollectorSeen, Observation
+    from collector.judgement.tracking import Incident
+    from collector.ledger_store import LedgerStore
+    from collector.live import Received
+    from collector.store import Row, Store
+    from inventory.model import Inventory
+    from tabuah.report import Report
+
+log = logging.getLogger(__name__)
+
+LATE_AT_ONCE: Final = 100
+"""Late reports read in one tick: a week's backlog must not keep the loop from the live ones."""
+RETRY_S: Final = 5.0
+BEFORE_MS: Final = 600_000
+"""Of an office with open trouble, so much before it is read at a start."""
+REACH_MS: Final = 8 * 86_400_000
+"""No further back than an agent's spool reaches."""
+
+
+class Clerk:
+    """Keeps court over one collector's offices."""
+
+    def __init__(self, inventory: Inventory, ledger: LedgerStore) -> None:
+        self._inventory = inventory
+        self._ledger = ledger
+        self._court = Court(inventory)
+        self._last: dict[str, Report] = {}
+        self._late: deque[Row] = deque()
+        self._unwritten: list[tuple[Subject, Json]] = []
+        self._filled = asyncio.Event()
+        self._watched: dict[tuple[str, str], int] = {}
+        self._outages: dict[str, Outage] = {}
+        self._incidents: dict[str, Incident] = {}
+
+    # --- what the line brings -----------------------------------------------------------
+
+    def live(self, row: Row) -> None:
+        """Take a report that speaks of now."""
+        received = opened(row)
+        code = row.site
+        site = self._inventory.find(code)
+        if site is None or received.unread:
+            return
+        self._observe(observe(received, site, self._last.get(code)))
+        self._last[code] = received.report
+
+    def late(self, row: Row) -> None:
+        """Take a report out of a spool: it is read when there is time."""
+        self._late.append(row)
+
+    def silent(self, site: str, since_ms: int, now_ms: int) -> None:
+        """Note that an office has fallen silent."""
+        self._court.silent(site, since_ms, now_ms)
+
+    def centre_saw(self, site: str, seen: CentreSeen) -> None:
+        """Note what the centre saw of a silent office."""
+        self._court.centre_saw(site, seen)
+
+    def collector_saw(self, seen: CollectorSeen) -> None:
+        """Note how the collector's own line is."""
+        self._court.collector_saw(seen)
+
+    def tick(self, now_ms: int) -> tuple[Incident, ...]:
+        """Rule; return the incidents that began, changed or ended."""
+        for _ in range(min(LATE_AT_ONCE, len(self._late))):
+            row = self._late.popleft()
+            site = self._inventory.find(row.site)
+            received = opened(row)
+            if site is not None and not received.unread:
+                self._observe(observe(received, site))
+        ruling = self._court.rule(now_ms)
+        self._enter(ruling)
+        return ruling.incidents
+
+    def say(self, said: Said) -> None:
+        """Enter what a person said or decided."""
+        self._write([(Subject.PERSON, said_body(said))])
+
+    def renew(self, inventory: Inventory) -> None:
+        """Take up a changed inventory."""
+        self._inventory = inventory
+        self._court.renew(inventory)
+        self._last = {code: r for code, r in self._last.items() if inventory.find(code)}
+
+    # --- what people ask ----------------------------------------------------------------
+
+    def incidents(self) -> list[Incident]:
+        """Return the newest version of every incident, by its begin."""
+        return sorted(self._incidents.values(), key=lambda one: (one.began_ms, one.id))
+
+    def outages(self) -> list[Outage]:
+        """Return the newest version of every outage that was none is left out; by its begin."""
+        kept = (one for one in self._outages.values() if not one.withdrawn)
+        return sorted(kept, key=lambda one: (one.began_ms, one.site, one.circuit))
+
+    # --- start and the disk -------------------------------------------------------------
+
+    async def restore(self, store: Store, now_ms: int) -> None:
+        """Take up what ledger and store hold, before anything is received."""
+        book, rows = await asyncio.to_thread(self._read, store, now_ms)
+        self._watched = dict(book.watched)
+        self._outages = {one.id: one for one in book.outages}
+        self._incidents = {one.id: one for one in book.incidents}
+        seen = []
+        for row in rows:
+            site = self._inventory.find(row.site)
+            received: Received = opened(row)
+            if site is None or received.unread:
+                continue
+            seen.append(observe(received, site))
+            if not row.late:
+                self._last[row.site] = received.report
+        self._court.restore(tuple(self._outages.values()), self._incidents.values(), seen)
+
+    async def run(self) -> None:
+        """Write the ledger until cancelled; what is not written then is tried once more."""
+        try:
+            while True:
+                await self._filled.wait()
+                if not await asyncio.shield(self._write_down()):
+                    await asyncio.sleep(RETRY_S)
+        finally:
+            await self._write_down()
+
+    def _read(self, store: Store, now_ms: int) -> tuple[Book, list[Row]]:
+        entries: list[Entry] = self._ledger.entries()
+        book = read_book(entries)
+        codes = {site.code for site in self._inventory.sites}
+        rows = list(store.newest(codes).values())
+        newest = {outage.id: outage for outage in book.outages}
+        since: dict[str, int] = {}
+        for outage in newest.values():
+            if outage.ended_ms is None and outage.site in codes:
+                begin_ms = max(outage.began_ms - BEFORE_MS, now_ms - REACH_MS)
+                since[outage.site] = min(since.get(outage.site, begin_ms), begin_ms)
+        for site, begin_ms in since.items():
+            rows += store.reports(site, begin_ms, now_ms)
+        return book, rows
+
+    def _observe(self, seen: Observation) -> None:
+        for look in seen.circuits:
+            key = (seen.site, look.circuit)
+            if key not in self._watched:
+                self._watched[key] = seen.at_ms
+                self._write([(Subject.WATCH, watch_body(*key, seen.at_ms))])
+        self._court.observe(seen)
+
+    def _enter(self, ruling: Ruling) -> None:
+        for outage in ruling.outages:
+            self._outages[outage.id] = outage
+            log.info(
+                "outage %s version %d: %s, %s",
+                outage.id,
+                outage.version,
+                outage.cause.value,
+                outage.reason,
+            )
+        changed = (*ruling.incidents, *ruling.revised)
+        for incident in changed:
+            self._incidents[incident.id] = incident
+        self._write([(Subject.OUTAGE, outage_body(one)) for one in ruling.outages])
+        self._write([(Subject.INCIDENT, incident_body(one)) for one in changed])
+
+    def _write(self, said: Iterable[tuple[Subject, Json]]) -> None:
+        self._unwritten += said
+        if self._unwritten:
+            self._filled.set()
+
+    async def _write_down(self) -> bool:
+        waiting: Sequence[tuple[Subject, Json]] = self._unwritten
+        self._unwritten = []
+        self._filled.clear()
+        written_ms = time.time_ns() // 1_000_000
+        try:
+            await asyncio.to_thread(self._ledger.append, written_ms, waiting)
+        except TabuahError as error:
+            log.error("the ledger is not written, and tried again: %s", error)  # noqa: TRY400
+            self._unwritten = [*waiting, *self._unwritten]
+            self._filled.set()
+            return False
+        return True
