@@ -6,6 +6,7 @@ Imports the standard library and our own code alone: this process lives on small
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import random
 import secrets
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
+
+_GC_THRESHOLDS = (200, 5, 5)
+"""New objects, young and middle collections that begin a collection; Python's are 700, 10, 10."""
 
 FAREWELL_S = 3.0
 """How long a stopping agent waits for its goodbye to be heard."""
@@ -111,6 +115,7 @@ class AgentProcess:
                 len(self._config.devices),
                 self._config.interval_s,
             )
+            _collect_often()
             await self._stopping.wait()
             sd_notify.notify("STOPPING=1")
             self._cycling.cancel()
@@ -222,6 +227,18 @@ class AgentProcess:
             log.error("stopping: a task failed", exc_info=task.exception())
             self._failed = True
             self._stopping.set()
+
+
+def _collect_often() -> None:
+    """Let the garbage collector pass over what stays, and visit the rest early.
+
+    Exceptions and tasks leave cycles: with Python's thresholds the agent grew by 0.5 MiB in 300
+    cycles and went on, with these by 0.3 and then no further. It costs little, because all that
+    was imported is frozen.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
 
 
 async def _sleep_until(moment: float) -> None:

@@ -194,7 +194,7 @@ def encode_security(parameters: SecurityParameters) -> bytes:
             (
                 ber.octets(parameters.engine_id),
                 ber.often(parameters.stamp.boots),
-                ber.often(parameters.stamp.time),
+                ber.integer(parameters.stamp.time),
                 ber.octets(parameters.user.encode()),
                 ber.octets(parameters.mac),
                 ber.octets(parameters.salt),
