@@ -18,8 +18,21 @@ OCTET_STRING = 0x04
 MAX_SUB_IDENTIFIERS = 128
 MAX_SUB_IDENTIFIER = 2**32 - 1
 """Both of RFC 2578 section 3.5."""
-_SHORT_HEADS = [[bytes((tag, length)) for length in range(0x80)] for tag in range(0x100)]
-"""Tag and length of every element whose length has one octet."""
+
+
+class _ShortHeads(dict[int, list[bytes]]):
+    """By tag, then by length: the first two octets of every element whose length has one.
+
+    A tag's row is made when the tag is first said. SNMP has some twenty; those of all 256 would
+    take 1.7 MiB, which a gateway feels.
+    """
+
+    def __missing__(self, tag: int) -> list[bytes]:
+        row = self[tag] = [bytes((tag, length)) for length in range(0x80)]
+        return row
+
+
+_SHORT_HEADS = _ShortHeads()
 _OCTETS_HEADS = _SHORT_HEADS[OCTET_STRING]
 _MAX_OID_OCTETS = 5 * MAX_SUB_IDENTIFIERS
 _OIDS_REMEMBERED = 512
