@@ -14,6 +14,7 @@ import click
 from collector import enrolled
 from collector.enrol import enrol as enrol_offices
 from collector.enrol import file_name
+from collector.options import data_option, inventory_option, output_option, running_option
 from inventory.load import load
 from inventory.model import Endpoint
 from inventory.secret import SecretRef
@@ -40,20 +41,8 @@ class EndpointType(click.ParamType[Endpoint]):
 @click.command(short_help="Make an office's configuration, its key included; or revoke its keys.")
 @click.argument("sites", metavar="SITE...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All offices of the inventory.")
-@click.option(
-    "--inventory",
-    "directory",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="The inventory.",
-)
-@click.option(
-    "--data",
-    metavar="DIR",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="The collector's data folder; made if it is not there.",
-)
+@inventory_option(required=False)
+@data_option()
 @click.option(
     "--collector",
     "collectors",
@@ -159,21 +148,8 @@ def collector() -> None:
 
 
 @collector.command(short_help="Receive reports until stopped.")
-@click.option(
-    "--inventory",
-    "directory",
-    metavar="DIR",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="The inventory.",
-)
-@click.option(
-    "--data",
-    metavar="DIR",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Where reports and keys are kept; made if it is not there.",
-)
+@inventory_option()
+@data_option("Where reports and keys are kept; made if it is not there.")
 @click.option(
     "--listen",
     type=EndpointType(),
@@ -295,19 +271,8 @@ def _token(path: Path) -> str:
 
 
 @click.command(short_help="What is known of each office now.")
-@click.option(
-    "--data",
-    metavar="DIR",
-    required=True,
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="The data folder of the running collector.",
-)
-@click.option(
-    *("-o", "--output"),
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-)
+@running_option()
+@output_option()
 def sites(*, data: Path, output: str) -> None:
     """Print the state of each office, as the running collector knows it.
 

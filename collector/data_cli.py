@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from collector.options import output_option
+
 if TYPE_CHECKING:
     from collector.checking import Findings
 
@@ -37,12 +39,7 @@ def data() -> None:
     metavar="URL",
     help="The database, where the collector was started with --store.",
 )
-@click.option(
-    *("-o", "--output"),
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-)
+@output_option()
 @click.pass_context
 def check(ctx: click.Context, *, folder: Path, store: str | None, output: str) -> None:
     """Read the whole store: integrity, missing and double reports, days without an index.

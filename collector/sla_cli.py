@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from collector.options import output_option, running_option
+
 
 class MonthType(click.ParamType[str]):
     """A calendar month in the organisation's zone, like 2026-11."""
@@ -24,25 +26,13 @@ class MonthType(click.ParamType[str]):
 @click.command(short_help="A month's availability and restitution, by contract.")
 @click.option("--month", required=True, type=MonthType(), help="In the organisation's time zone.")
 @click.option("--site", metavar="CODE", help="One office; all without it.")
-@click.option(
-    *("-o", "--output"),
-    type=click.Choice(["text", "json", "html"]),
-    default="text",
-    show_default=True,
-    help="html: the report to print on A4 and to sign.",
-)
+@output_option("html", says="html: the report to print on A4 and to sign.")
 @click.option(
     "--lang",
     type=click.Choice(["id", "en"]),
     help="Of the html report; without it the inventory's.",
 )
-@click.option(
-    "--data",
-    metavar="DIR",
-    required=True,
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="The data folder of the running collector.",
-)
+@running_option()
 def sla(*, month: str, site: str | None, output: str, lang: str | None, data: Path) -> None:
     """Compute a month's availability and restitution of each circuit.
 

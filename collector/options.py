@@ -1,0 +1,54 @@
+"""Options that several of the centre's commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])  # click decorates whatever function it is given
+
+
+def inventory_option(*, required: bool = True) -> Callable[[F], F]:
+    """Return `--inventory DIR`, given as `directory`."""
+    return click.option(
+        "--inventory",
+        "directory",
+        metavar="DIR",
+        required=required,
+        type=click.Path(path_type=Path),
+        help="The inventory.",
+    )
+
+
+def data_option(
+    says: str = "The collector's data folder; made if it is not there.",
+) -> Callable[[F], F]:
+    """Return `--data DIR` of a command that needs no running collector, given as `data`."""
+    return click.option(
+        "--data", metavar="DIR", required=True, type=click.Path(path_type=Path), help=says
+    )
+
+
+def running_option() -> Callable[[F], F]:
+    """Return `--data DIR` of a command that asks the running collector, given as `data`."""
+    return click.option(
+        "--data",
+        metavar="DIR",
+        required=True,
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+        help="The data folder of the running collector.",
+    )
+
+
+def output_option(*formats: str, says: str | None = None) -> Callable[[F], F]:
+    """Return `-o text|json|...`, given as `output`; text without it."""
+    return click.option(
+        *("-o", "--output"),
+        type=click.Choice(["text", "json", *formats]),
+        default="text",
+        show_default=True,
+        help=says,
+    )
