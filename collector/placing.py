@@ -116,7 +116,8 @@ def _learn(office: _Office, report: Packed, now_ms: float) -> None:
     """Take the moment of a boot from a live report, unless a quicker one has told it."""
     began_ms = now_ms - report.uptime_ms
     boot = office.boots.get(report.boot_id)
-    if boot is None or not boot.heard or _goes_back(boot, report):
+    wrong = boot is not None and report.boot_id == office.present and _goes_back(boot, report)
+    if boot is None or not boot.heard or wrong:
         office.boots[report.boot_id] = _Boot(began_ms, now_ms, report.uptime_ms, report.wall_ms)
     elif report.uptime_ms >= boot.uptime_ms:
         drift_ms = (now_ms - boot.learned_ms) * DRIFT
@@ -130,7 +131,8 @@ def _learn(office: _Office, report: Packed, now_ms: float) -> None:
 def _goes_back(boot: _Boot, report: Packed) -> bool:
     """Whether what was learned of a boot is wrong: no boot's uptime goes back.
 
-    One that is less with a clock that is as much less is of a report that was delayed.
+    One that is less with a clock that is as much less is of a report that was delayed. So is, in
+    any case, one of a boot that another has followed.
     """
     back_ms = boot.uptime_ms - report.uptime_ms
     return back_ms > 0 and abs(boot.wall_ms - report.wall_ms - back_ms) > AGREES_MS

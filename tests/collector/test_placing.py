@@ -97,6 +97,18 @@ def test_an_uptime_that_runs_slow_is_followed() -> None:
         assert anchors.place(SITE, report, *heard, live=True).time_ms == BEGIN_MS + true_ms
 
 
+def test_a_straggler_of_an_earlier_boot_is_placed_by_it_though_its_clock_was_stepped() -> None:
+    """Delayed for two minutes and over a reboot: it is no sign that its boot was misunderstood."""
+    anchors, reboot = Anchors(), bytes(range(16, 32))
+    _heard(anchors, 1, BEGIN_MS + 10_000)
+    _heard(anchors, 3, BEGIN_MS + 30_000 - 2_500)  # the clock was set back meanwhile
+    after = packed(9, boot_id=reboot, uptime_ms=5_000, wall_ms=BEGIN_MS + 90_000)  # type: ignore[arg-type]
+    anchors.place(SITE, after, BEGIN_MS + 90_020, 90.02, live=True)
+    late = packed(2, wall_ms=BEGIN_MS + 20_000)
+    placed = anchors.place(SITE, late, BEGIN_MS + 140_000, 140.0, live=True)
+    assert abs(placed.time_ms - (BEGIN_MS + 20_000)) <= 50
+
+
 def test_an_uptime_that_goes_back_within_a_boot_is_taken_for_what_it_is() -> None:
     """What was learned from the nonsense before is forgotten: nothing is placed in 1970."""
     anchors = Anchors()
