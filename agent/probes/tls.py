@@ -5,7 +5,7 @@ The one module of the agent that imports `ssl`, and is imported itself at the fi
 asyncio's TLS, which takes a buffer of 256 KiB for each connection (the heap grows by it), and
 sends the handshake's end in a packet before the request's.
 
-No session is resumed, though that would save the certificates, two thirds of a check's octets:
+No session is resumed, though that would save the certificates, more than half of a check's octets:
 whether the server shows a good certificate is what we ask.
 """
 
