@@ -124,6 +124,8 @@ def _learn(office: _Office, report: Packed, now_ms: float) -> None:
         boot.began_ms = min(began_ms, boot.began_ms + drift_ms)
         boot.learned_ms = now_ms
         boot.uptime_ms, boot.wall_ms = report.uptime_ms, report.wall_ms
+    else:
+        return  # a straggler: neither its boot nor its time is the present
     office.present = report.boot_id
     _move_to_end(office, report.boot_id)
 
