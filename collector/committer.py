@@ -94,14 +94,18 @@ class Committer:
 
     async def run(self) -> None:
         """Commit until cancelled; what waits then is written before it ends."""
+        committing: asyncio.Task[None] | None = None
         try:
             while True:
                 await self._filled.wait()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LINGER_S):
                         await self._full_group.wait()
-                await asyncio.shield(self._commit())
+                committing = asyncio.create_task(self._commit())
+                await asyncio.shield(committing)
         finally:
+            if committing is not None:
+                await committing  # it was under way when we were told to stop
             while self._waiting:
                 await self._commit()
             self._thread.shutdown()

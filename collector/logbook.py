@@ -87,12 +87,16 @@ class Logbook:
 
     async def run(self) -> None:
         """Write what changes until cancelled; what is not written then is tried once more."""
+        writing: asyncio.Task[bool] | None = None
         try:
             while True:
                 await self._filled.wait()
-                if not await asyncio.shield(self._write_changed()):
+                writing = asyncio.create_task(self._write_changed())
+                if not await asyncio.shield(writing):
                     await asyncio.sleep(RETRY_S)
         finally:
+            if writing is not None:
+                await writing  # it was under way when we were told to stop
             await self._write_changed()
 
     def _note(self, entry: Noted) -> None:

@@ -250,11 +250,13 @@ async def test_an_incident_is_said_once_though_the_collector_restarts(lone: Cent
         await lone.restart()
         assert lone.state() is State.SILENT, "nobody has heard of it since"
         lone.wait(60)
+    await lone.has_said(1)
     assert lone.told() == [(Status.FIRING, incident)]
     lone.office(epoch=2).reports(1)
     assert lone.told() == [(Status.FIRING, incident), (Status.RESOLVED, incident)]
     await lone.restart()
     lone.wait(5)
+    await lone.has_said(2)
     assert len(lone.said) == 2
     assert lone.store.unfinished_incidents() == []
 
@@ -269,6 +271,7 @@ async def test_an_office_that_came_back_while_nobody_listened_ends_its_incident(
     lone.clock.passed += 3
     came_ms = lone.collector.now_ms()
     lone.office(epoch=2).reports(1)
+    await lone.has_said(2)
     firing, resolved = lone.said
     assert resolved.status is Status.RESOLVED
     assert resolved.incident.id == firing.incident.id
@@ -284,6 +287,7 @@ async def test_what_a_channel_had_not_taken_is_said_after_a_restart(lone: Centre
     assert lone.said == []
     lone.takes = True
     await lone.restart()
+    await lone.has_said(2)
     ((first, one), (second, same)) = lone.told()
     assert (first, second) == (Status.FIRING, Status.RESOLVED)
     assert one == same
@@ -298,6 +302,7 @@ async def test_an_office_taken_out_while_the_collector_was_stopped_ends_its_inci
     lone.wait(20)
     lone.inventory = inventory(GUNUNG_TALANG)
     await lone.restart()
+    await lone.has_said(2)
     assert [status for status, _ in lone.told()] == [Status.FIRING, Status.RESOLVED]
     assert "tidak dipantau lagi" in lone.said[1].summary
     await lone.restart()

@@ -158,6 +158,7 @@ class Centre:
             asyncio.create_task(self.collector.committer.run()),
             asyncio.create_task(self.logbook.run()),
         ]
+        await asyncio.sleep(0)  # a task that never began has nothing to finish
 
     def _hear(self, message: Message) -> None:
         if self.takes:
@@ -195,6 +196,10 @@ class Centre:
         view = self.collector.view(site)
         assert view is not None
         return view.state
+
+    async def has_said(self, messages: int) -> None:
+        """Wait until the channel has taken so many: it is told beside the line."""
+        await until(lambda: len(self.said) >= messages)
 
     def told(self) -> list[tuple[Status, str]]:
         """Return what was said so far: firing or resolved, and the incident."""
