@@ -57,3 +57,20 @@ def test_an_office_fails_over_within_two_intervals_and_returns(
     for name in ours.keys() & theirs.keys():
         assert ours[name]["measurements"] == theirs[name]["measurements"]
         assert ours[name]["time"] == theirs[name]["time"]
+
+
+def test_a_report_leaves_by_the_circuit_that_works_and_names_it(tmp_path: Path) -> None:
+    """The first circuit's interface is gone; the second one's is the loopback."""
+    with centre(tmp_path) as one:
+        one.start_collector()
+        config = one.enrol()
+        circuits = (
+            '[[circuits]]\nid = "telkom"\ninterface = "tabuah-none"\n\n'
+            '[[circuits]]\nid = "lte"\ninterface = "lo"\n'
+        )
+        told, count = re.subn(r'\[\[circuits\]\]\nid = "telkom"\n', circuits, config.read_text())
+        assert count == 1
+        config.write_text(told)
+        one.start_agent(config)
+        seconds_until(lambda: one.state() == "up", 15)
+        seconds_until(lambda: one.said()[-1]["path"] == "lte", 10)
