@@ -110,15 +110,17 @@ def edge() -> Edge:
     return Edge()
 
 
-def test_on_a_healthy_line_each_report_leaves_once_and_flash_is_not_touched(edge: Edge) -> None:
-    for seq in range(1, 6):
+def test_on_a_healthy_day_each_report_leaves_once_and_flash_is_not_touched(edge: Edge) -> None:
+    day = range(1, 8_641)
+    for seq in day:
         edge.offer(seq)
         edge.act()
         edge.now += 0.04
         edge.answer_last()
-        edge.wait(10)
-    assert [seqs for _, seqs in edge.sent] == [(1,), (2,), (3,), (4,), (5,)]
-    assert edge.spool == []
+        edge.wait(9.96)
+        assert edge.spool == []
+    assert [seqs for _, seqs in edge.sent] == [(seq,) for seq in day]
+    assert edge.limits == [], "nor is it read"
     assert edge.cycles == 0
 
 
