@@ -52,6 +52,12 @@ def test_a_cut_office_falls_silent_is_announced_once_and_tells_all_afterwards(
         lambda: stack.messages(office)[before:] == ["firing", "resolved"],
         lambda: str(stack.hook.bodies),
     )
+    # It is heard before it is on disk: what is missing shows once a report of after it is there.
+    stack.until(
+        20,
+        lambda: any(r.time > restored_at for r in stack.reports(office)),
+        "a report of after the cut",
+    )
     stack.until(20, lambda: not _missing(stack.reports(office)), "the missed reports")
     missed = [r for r in stack.reports(office) if cut_at < r.time < restored_at]
     late = [r for r in missed if r.late]
