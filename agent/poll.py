@@ -11,7 +11,6 @@ two datagrams each way. None of it can make a poll fail that heard of uptime and
 from __future__ import annotations
 
 import logging
-import secrets
 import socket
 import time
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from agent.probes.net import resolve
 from agent.probes.run import Deadline, Memory, ProbeFailure, status_of
 from agent.snmp_session import PollFailure, SnmpSession
 from agent.walking import Pace
+from tabuah import draw
 from tabuah.measurement import Status
 from tabuah.reading import Reading, ReadingKind
 from tabuah.report import Device, Interface
@@ -49,7 +49,7 @@ class Poller:
         self._if_number: int | None = None
         self._totals: dict[str, counters.Totals] = {}
         # Drawn, so that totals of the agent's last life are not taken for these.
-        self._first_epoch = secrets.randbits(31)
+        self._first_epoch = draw.bits(31)
         self._complaint = ""
         self._pace = Pace()
         self._discovery = Discovery(device.name)

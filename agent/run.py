@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import random
-import secrets
 import signal
 import sys
 import time
@@ -24,7 +22,7 @@ from agent.cycle import Office, make_report
 from agent.fitting import fit
 from agent.sender import Sender
 from agent.spool import Spool
-from tabuah import sd_notify
+from tabuah import draw, sd_notify
 from tabuah.errors import ConfigError, TabuahError
 from tabuah.report import Agent, Occasion, ReportId
 
@@ -84,9 +82,9 @@ class AgentProcess:
         self._path = path
         self._config = configuration.load(path)
         self._office = Office(self._config)
-        self._epoch = secrets.randbits(64)
+        self._epoch = draw.bits(64)
         self._seq = 0
-        self._courier = Courier(draw=random.random)
+        self._courier = Courier(draw=draw.fraction)
         self._stopping = asyncio.Event()
         self._failed = False
         self._left_out = 0
@@ -129,7 +127,7 @@ class AgentProcess:
     async def _cycles(self) -> None:
         """Report at the same phase of each interval; the phase is drawn at the start."""
         interval = self._config.interval_s
-        phase = time.monotonic() + random.uniform(0, interval) + self._office.lead_s  # noqa: S311
+        phase = time.monotonic() + interval * draw.fraction() + self._office.lead_s
         while True:
             interval = self._config.interval_s
             await _sleep_until(phase - self._office.lead_s)

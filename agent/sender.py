@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -18,7 +17,7 @@ from agent import courier as steps
 from agent.pacing import bucket, on_the_line
 from agent.roster import Roster, patience_s
 from agent.wire import Wire
-from tabuah import block, notification
+from tabuah import block, draw, notification
 from tabuah.errors import DecodeError, TabuahError
 from tabuah.snmp.pdu import Pdu, PduType
 
@@ -77,7 +76,7 @@ class Sender:
         self._finished = False
         self._wake = asyncio.Event()
         self._answered = asyncio.Event()
-        self._request_id = secrets.randbelow(1 << 14)  # small: it travels both ways
+        self._request_id = draw.below(1 << 14)  # small: it travels both ways
         self.unsaved = 0
         """Reports that the spool refused: lost, unless they are heard before the agent stops."""
 

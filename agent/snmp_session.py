@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import secrets
 import socket
 import time
 from collections.abc import Sequence
 
 from agent.probes.run import Deadline
 from agent.walking import Fetch, Job, Pace, Walk, rungs
+from tabuah import draw
 from tabuah.errors import TabuahError
 from tabuah.measurement import Status
 from tabuah.snmp.client import Answered, Client, Ignored, Reason, Transmit
@@ -48,7 +48,7 @@ class SnmpSession:
         self._sock = sock
         self._client = client
         self._deadline = deadline
-        self._ids = itertools.count(secrets.randbelow(1 << 30))
+        self._ids = itertools.count(draw.below(1 << 30))
         self._hint: Reason | None = None
 
     async def get(self, oids: Sequence[Oid]) -> Fetch:

@@ -6,7 +6,6 @@ For `agent check`. The running agent's reports are `agent.sender`'s.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import socket
 import time
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent import advice, host
 from agent.advice import Trouble
-from tabuah import notification
+from tabuah import draw, notification
 from tabuah.snmp.client import Answered, Ignored, Reason, Transmit, UsmClient
 from tabuah.snmp.pdu import Pdu, PduType
 from tabuah.snmp.usm import Auth
@@ -44,7 +43,7 @@ class _Attempt:
             collector.user, Auth.SHA256_192, collector.ku, collector.ku, collector.engine_id
         )
         binds = notification.check_varbinds(site, host.uptime_ms())
-        self._pdu = Pdu(PduType.INFORM, secrets.randbelow(2**30) + 1, varbinds=binds)
+        self._pdu = Pdu(PduType.INFORM, draw.below(2**30) + 1, varbinds=binds)
         self.rtt_s: float | None = None
         self.trouble = Trouble.NO_ANSWER
 

@@ -7,7 +7,6 @@ because the line that carried them works.
 
 from __future__ import annotations
 
-import secrets
 import time
 from dataclasses import replace
 from socket import SOCK_DGRAM, socket
@@ -17,6 +16,7 @@ from agent.probes.datagram import Arrival, exchange, prepare
 from agent.probes.dns_message import AAAA, NOERROR, A, Reply, decode_reply, encode_query
 from agent.probes.net import bind_to, resolve
 from agent.probes.run import Deadline, Memory, ProbeFailure, conclude, measurement, timing
+from tabuah import draw
 from tabuah.address import host_port
 from tabuah.errors import DecodeError
 from tabuah.measurement import Measurement, Stage, Status
@@ -56,7 +56,7 @@ async def _dns(probe: Probe, memory: Memory) -> Measurement:
 async def _ask(sock: socket, name: str, kind: int, timeout_s: float) -> tuple[Reply, int]:
     """Return the reply to one query, and its round trip in ns."""
     try:
-        query = encode_query(secrets.randbelow(0x10000), name, kind)
+        query = encode_query(draw.below(0x10000), name, kind)
     except ValueError as error:
         raise ProbeFailure(Status.INVALID_HOST_ADDRESS) from error
     replies: list[tuple[Reply, int]] = []

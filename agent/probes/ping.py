@@ -7,7 +7,7 @@ connected), with our sequence number and the run's random octets; that holds for
 
 from __future__ import annotations
 
-import secrets
+import os
 import socket
 import struct
 import time
@@ -17,6 +17,7 @@ from agent.config import Probe
 from agent.probes.datagram import Arrival, exchange, prepare
 from agent.probes.net import bind_to, resolve
 from agent.probes.run import Deadline, Memory, conclude, measurement, timing
+from tabuah import draw
 from tabuah.measurement import Measurement, Status
 
 _HEADER = struct.Struct("!BBHHH")
@@ -43,8 +44,8 @@ class _Echo:
     raw: bool
     timeout_ns: int
     sequence: int
-    cookie: bytes = field(default_factory=lambda: secrets.token_bytes(_COOKIE_LENGTH))
-    identifier: int = field(default_factory=lambda: secrets.randbelow(0x10000))
+    cookie: bytes = field(default_factory=lambda: os.urandom(_COOKIE_LENGTH))
+    identifier: int = field(default_factory=lambda: draw.below(0x10000))
     sent_ns: dict[int, int] = field(default_factory=dict)
     rtt_ns: dict[int, int] = field(default_factory=dict)
 

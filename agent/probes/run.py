@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import secrets
 import time
 from asyncio import Future
 from collections.abc import Coroutine
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from agent.config import Probe
+from tabuah import draw
 from tabuah.errors import TabuahError
 from tabuah.measurement import Measurement, Stage, Status, Timing
 
@@ -31,7 +31,7 @@ Addresses = list[tuple[int, str]]
 class Session:
     """A STAMP session (RFC 8762), which one SSID (RFC 8972) names at the reflector."""
 
-    ssid: int = field(default_factory=lambda: secrets.randbelow(0xFFFF) + 1)
+    ssid: int = field(default_factory=lambda: draw.below(0xFFFF) + 1)
     next_seq: int = 0
     last_seq: int = -1
     """The highest sender's sequence number that was answered so far."""

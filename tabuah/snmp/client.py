@@ -16,10 +16,10 @@ A discovered engine ID stays too. A device that was exchanged for another shows 
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from tabuah import draw
 from tabuah.errors import DecodeError
 from tabuah.snmp import message, usm
 from tabuah.snmp.message import Message, ScopedPdu
@@ -194,7 +194,7 @@ class UsmClient:
         """
         self._credentials = (user, auth, auth_ku, priv_ku)
         self._context_name = context_name
-        self._counter = secrets.randbits(64) if seed is None else seed
+        self._counter = draw.bits(64) if seed is None else seed
         self._first_id = self._counter & ~0x3FFF if short_ids else 0
         self._requests: dict[int, _Request] = {}
         self._sent: dict[int, _Sent] = {}
