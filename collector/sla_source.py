@@ -7,13 +7,17 @@ work: account, verdict, version, sheet.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, time
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from collector.sla import judge
 from collector.sla_model import Account, Month
 from collector.sla_versions import Version, draft, numbered
 from collector.sla_view import Sheet
-from inventory.model import Inventory
+from inventory.hours import Hours
+from inventory.model import Circuit, Inventory, Site
 from tabuah.errors import NothingMatchedError
 
 Key = tuple[str, str]
@@ -63,7 +67,8 @@ def report_month(source: SlaSource, month: Month, site: str | None, now_ms: int)
         for circuit in office.circuits:
             key = (office.code, circuit.id)
             account = known.get(key) or Account(*key)
-            verdict = judge(account, month, circuit.sla, office.hours, now_ms)
+            account = replace(account, in_service=_in_service(circuit, inventory.timezone))
+            verdict = judge(account, month, circuit.sla, _hours(office, circuit), now_ms)
             earlier = tuple(versions.get(key, ()))
             if verdict.final:
                 version, new = numbered(earlier, verdict, now_ms)
@@ -80,3 +85,20 @@ def report_month(source: SlaSource, month: Month, site: str | None, now_ms: int)
     if made:
         source.keep(month, made)
     return sheets
+
+
+def _hours(office: Site, circuit: Circuit) -> Hours | None:
+    """Return the contract's service hours; the office's where it names none."""
+    own = None if circuit.sla is None else circuit.sla.hours
+    return office.hours if own is None else own
+
+
+def _in_service(circuit: Circuit, zone: ZoneInfo) -> tuple[int | None, int | None]:
+    """Return from when to when the circuit was there, in ms."""
+
+    def midnight(day: date | None) -> int | None:
+        if day is None:
+            return None
+        return round(datetime.combine(day, time(), zone).timestamp() * 1000)
+
+    return midnight(circuit.in_service.begins), midnight(circuit.in_service.ends)

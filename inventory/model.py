@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
@@ -173,6 +173,18 @@ class Sla:
     exclusions: tuple[Exclusion, ...] = ()
     mttr_s: float | None = None
     """The longest repair that the contract allows."""
+    hours: Hours | None = None
+    """In which it is to be kept; None = the office's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class InService:
+    """Days of the organisation's calendar on which a circuit was there, and paid for."""
+
+    begins: date | None = None
+    """The first; None = it always was."""
+    ends: date | None = None
+    """The one after the last; None = it still is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +202,7 @@ class Circuit:
     """On the agent's host; None = the default route."""
     bandwidth: Bandwidth | None = None
     sla: Sla | None = None
+    in_service: InService = InService()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from inventory.model import (
     Contact,
     Exclusion,
     Formula,
+    InService,
     Location,
     Precision,
     Probe,
@@ -38,9 +39,11 @@ SITE_KEYS = (
 )
 _CIRCUIT_KEYS = (
     *("id", "role", "provider", "product", "technology", "sid", "interface", "bandwidth", "sla"),
+    "in_service",
 )
 _SLA_KEYS = (
     *("availability", "monthly_fee", "formula", "min_outage", "clock_start", "exclusions", "mttr"),
+    "hours",
 )
 _KINDS = tuple(kind.value for kind in Kind)
 _PROBE_KEYS = (
@@ -169,6 +172,7 @@ def _circuit(fields: Fields, name: str) -> Circuit:
         interface=fields.text("interface", interface_name, None),
         bandwidth=_bandwidth(fields),
         sla=_sla(fields),
+        in_service=_in_service(fields),
     )
 
 
@@ -202,8 +206,19 @@ def _sla(circuit: Fields) -> Sla | None:
         clock_start=fields.value("clock_start", values.one_of(ClockStart), ClockStart.MEASURED),
         exclusions=tuple(dict.fromkeys(item for item in exclusions if item is not None)),
         mttr_s=fields.value("mttr", values.duration(), None),
+        hours=fields.value("hours", parse_hours, None),
     )
     return None if availability is None else sla
+
+
+def _in_service(circuit: Fields) -> InService:
+    fields = circuit.inner("in_service", ("from", "to"))
+    if fields is None:
+        return InService()
+    begins, ends = fields.value("from", values.day, None), fields.value("to", values.day, None)
+    if begins is not None and ends is not None and ends <= begins:
+        fields.scope.complain(fields.at("to"), "ends before it begins")
+    return InService(begins, ends)
 
 
 def _probe(fields: Fields, name: str) -> Probe | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from ipaddress import ip_address
@@ -152,6 +152,14 @@ def instant(word: str) -> datetime:
         return moment.astimezone(UTC)
     except OverflowError:
         raise ValueError(f"'{word}' is out of range") from None
+
+
+def day(word: str) -> date:
+    """Return a day of the calendar."""
+    try:
+        return date.fromisoformat(word)
+    except ValueError:
+        raise ValueError(f"'{shown(word)}' is no day; write it like 2026-12-01") from None
 
 
 def time_zone(word: str) -> ZoneInfo:

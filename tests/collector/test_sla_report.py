@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 
@@ -26,7 +27,16 @@ from collector.sla_view import Words, hms
 from collector.sla_web import asked, sla_routes
 from collector.sla_words import CATALOGUE
 from collector.stretches import Kind
-from inventory.model import Circuit, ClockStart, Exclusion, Inventory, Language, Site
+from inventory.hours import parse_hours
+from inventory.model import (
+    Circuit,
+    ClockStart,
+    Exclusion,
+    InService,
+    Inventory,
+    Language,
+    Site,
+)
 from tabuah.errors import NothingMatchedError, TabuahError
 from tests.support.months import (
     AFTER,
@@ -241,6 +251,23 @@ def test_the_terminal_gets_one_line_a_circuit() -> None:
 def test_an_unknown_office_is_said_with_the_nearest() -> None:
     with pytest.raises(NothingMatchedError, match=r"did you mean '13\.02\.18'"):
         report_month(Ledger(), NOVEMBER, "13.02.1", AFTER)
+
+
+def test_a_circuit_of_half_a_month_owes_by_the_half_of_its_own_hours() -> None:
+    circuit = replace(
+        KUBUNG.circuits[0],
+        sla=replace(contract(), hours=parse_hours("Mon-Sun 00:00-12:00")),
+        in_service=InService(begins=date(2026, 11, 16)),
+    )
+    office = replace(KUBUNG, hours=parse_hours("Mon-Fri 07:30-16:00"), circuits=(circuit,))
+    # Before it was in service, in service at night, and in service in the contract's hours.
+    faults = account(stretch(24, 36), stretch(372, 384), stretch(384, 390))
+    source = Ledger(faults, inventory=replace(INVENTORY, sites=(office,)))
+    (sheet,) = report_month(source, NOVEMBER, None, AFTER)
+    assert sheet.month.hours_ms == 180 * HOUR
+    assert sheet.month.fee == 5_000_000
+    assert sheet.month.measured.countable_ms == 6 * HOUR
+    assert sheet.month.measured.claim == round(5_000_000 * 6 / 180)
 
 
 def test_an_inventory_without_circuits_has_no_report() -> None:

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from inventory.hours import parse_hours
 from inventory.load import load
 from inventory.model import (
     Bounds,
@@ -15,6 +16,7 @@ from inventory.model import (
     Endpoint,
     Exclusion,
     Formula,
+    InService,
     Inventory,
     Language,
     SiteKind,
@@ -84,6 +86,23 @@ def test_every_key_of_the_documentation_arrives_in_the_model() -> None:
     assert router.snmp.community == SecretRef.parse("file:secrets/community")
     assert ups.snmp is not None
     assert ups.snmp.version == "3"
+
+
+def test_a_contract_may_have_its_own_hours_and_a_circuit_its_days(
+    loaded: Callable[..., Inventory],
+) -> None:
+    inventory = loaded(
+        "organisation: Dinas Kominfo\nsites:\n"
+        "  - code: a\n    name: A\n    circuits:\n"
+        "      - id: t\n        sla: {availability: 0.99, hours: Mon-Sun 00:00-24:00}\n"
+        "        in_service: {from: 2026-11-10}\n"
+        "      - {id: u, in_service: {to: 2026-12-01}}\n"
+    )
+    first, second = inventory.site("a").circuits
+    assert first.sla is not None
+    assert first.sla.hours == parse_hours("Mon-Sun 00:00-24:00")
+    assert first.in_service == InService(begins=date(2026, 11, 10))
+    assert second.in_service == InService(ends=date(2026, 12, 1))
 
 
 def test_defaults_are_those_of_the_documentation(loaded: Callable[..., Inventory]) -> None:
