@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 import time
 from dataclasses import dataclass, field, replace
 
@@ -17,18 +16,9 @@ from agent.config import Probe
 from agent.probes.datagram import Arrival, exchange, prepare
 from agent.probes.net import bind_to, resolve
 from agent.probes.run import Deadline, Memory, conclude, measurement, timing
-from tabuah import draw
+from tabuah import draw, icmp
+from tabuah.icmp_socket import open_icmp
 from tabuah.measurement import Measurement, Status
-
-_HEADER = struct.Struct("!BBHHH")
-_COOKIE_LENGTH = 8
-_ECHO = {socket.AF_INET: (8, 0), socket.AF_INET6: (128, 129)}
-_PROTOCOL = {socket.AF_INET: socket.IPPROTO_ICMP, socket.AF_INET6: socket.IPPROTO_ICMPV6}
-
-# linux/icmp.h, linux/icmpv6.h: a set bit keeps that type from a raw socket.
-_SOL_RAW = 255
-_ICMP_FILTER = 1
-_ICMP6_FILTER = 1
 
 
 async def ping(probe: Probe, memory: Memory) -> Measurement:
@@ -44,7 +34,7 @@ class _Echo:
     raw: bool
     timeout_ns: int
     sequence: int
-    cookie: bytes = field(default_factory=lambda: os.urandom(_COOKIE_LENGTH))
+    cookie: bytes = field(default_factory=lambda: os.urandom(icmp.COOKIE_OCTETS))
     identifier: int = field(default_factory=lambda: draw.below(0x10000))
     sent_ns: dict[int, int] = field(default_factory=dict)
     rtt_ns: dict[int, int] = field(default_factory=dict)
@@ -53,28 +43,18 @@ class _Echo:
         """Return the next echo request."""
         sequence = self.sequence
         self.sequence = (sequence + 1) % 0x10000
-        kind = _ECHO[socket.AddressFamily(self.family)][0]
-        # Of ICMPv6 the kernel computes the checksum: it covers the source address.
-        plain = _HEADER.pack(kind, 0, 0, self.identifier, sequence) + self.cookie
-        total = checksum(plain) if self.family == socket.AF_INET else 0
         self.sent_ns[sequence] = time.monotonic_ns()
-        return _HEADER.pack(kind, 0, total, self.identifier, sequence) + self.cookie
+        v6 = self.family == socket.AF_INET6
+        return icmp.request(self.identifier, sequence, self.cookie, v6=v6)
 
     def settled(self, arrival: Arrival) -> bool:
         """Take an arrival; return whether it is the first answer to one of ours."""
-        data = arrival.data
-        if self.raw and self.family == socket.AF_INET:
-            data = data[(data[0] & 0x0F) * 4 :] if data else b""
-        if len(data) < _HEADER.size + _COOKIE_LENGTH:
+        found = icmp.answer(arrival.data, v6=self.family == socket.AF_INET6, raw=self.raw)
+        if found is None or found.cookie != self.cookie:
             return False
-        kind, _, _, identifier, sequence = _HEADER.unpack_from(data)
-        # The kernel puts its own identifier into a datagram socket's echoes, and filters by it.
-        if self.raw and identifier != self.identifier:
+        if self.raw and found.identifier != self.identifier:
             return False
-        if kind != _ECHO[socket.AddressFamily(self.family)][1]:
-            return False
-        if data[_HEADER.size : _HEADER.size + _COOKIE_LENGTH] != self.cookie:
-            return False
+        sequence = found.sequence
         if sequence not in self.sent_ns or sequence in self.rtt_ns:
             return False
         self.rtt_ns[sequence] = max(0, arrival.at_ns - self.sent_ns[sequence])
@@ -106,34 +86,3 @@ async def _ping(probe: Probe, memory: Memory) -> Measurement:
     if rtts:
         memory.last_rtt_ns = rtts[-1]
     return result
-
-
-def open_icmp(family: int) -> tuple[socket.socket, bool]:
-    """Return an ICMP socket, and whether it is a raw one; the caller closes it.
-
-    Raises:
-        PermissionError: neither ping_group_range nor CAP_NET_RAW lets us.
-    """
-    protocol = _PROTOCOL[socket.AddressFamily(family)]
-    try:
-        return socket.socket(family, socket.SOCK_DGRAM, protocol), False
-    except OSError:  # EACCES outside ping_group_range; EPROTONOSUPPORT where it is not built in
-        sock = socket.socket(family, socket.SOCK_RAW, protocol)
-    answer = _ECHO[socket.AddressFamily(family)][1]
-    if family == socket.AF_INET:
-        sock.setsockopt(_SOL_RAW, _ICMP_FILTER, struct.pack("@I", 0xFFFFFFFF & ~(1 << answer)))
-    else:
-        blocked = [0xFFFFFFFF] * 8
-        blocked[answer >> 5] &= ~(1 << (answer & 31))
-        sock.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, struct.pack("@8I", *blocked))
-    return sock, True
-
-
-def checksum(data: bytes) -> int:
-    """Return the Internet checksum (RFC 1071) of `data`."""
-    if len(data) % 2:
-        data += b"\0"
-    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF

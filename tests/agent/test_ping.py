@@ -13,7 +13,9 @@ import pytest
 
 from agent.config import Probe
 from agent.probes import Memory
-from agent.probes.ping import checksum, open_icmp, ping
+from agent.probes.ping import ping
+from tabuah.icmp import checksum
+from tabuah.icmp_socket import open_icmp
 from tabuah.measurement import Kind, Measurement, Role, Stage, Status
 from tests.support.netns import ip, own_network
 
