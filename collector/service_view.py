@@ -29,7 +29,7 @@ _NO_READING: Final = frozenset(
 """Failures of the agent itself: they say nothing of the service."""
 _WITHOUT: Final = frozenset({Kind.DOWN, Kind.EXCLUDED, Kind.OFF})
 _ANNOUNCED: Final = "maintenance"
-"""A window of maintenance says what may happen, not what did."""
+"""A window of announced work says what may happen, not what did; an outage in it does."""
 
 
 class Use(Enum):
@@ -90,7 +90,7 @@ def without_line(lines: Iterable[Sequence[Stretch]]) -> list[Stretch]:
     windows: list[Window] | None = None
     told: list[Stretch] = []
     for stretches in lines:
-        dead = [s for s in stretches if s.kind in _WITHOUT and s.cause != _ANNOUNCED]
+        dead = [s for s in stretches if s.kind in _WITHOUT and (s.cause != _ANNOUNCED or s.outage)]
         mine = union((s.begin_ms, s.end_ms) for s in dead)
         if windows is None:
             windows, told = mine, overlay(dead)

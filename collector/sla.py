@@ -45,12 +45,12 @@ from collector.windows import Window, common, length, service_windows, union
 from inventory.hours import Hours
 from inventory.model import Sla
 
-COMPUTATION: Final = 1
+COMPUTATION: Final = 2
 """Raised whenever the same inputs may give other figures."""
 
 WINDOWED: Final = "maintenance"
-"""An exclusion for this cause is a window: it takes time away, but does not break an outage in
-two when its length is compared with `min_outage`."""
+"""An exclusion for this cause that is no outage is a window: it takes time away, but does not
+break an outage in two when its length is compared with `min_outage`."""
 
 _SAME: Final = {Kind.UP: Share.UP, Kind.OFF: Share.OFF, Kind.UNKNOWN: Share.UNKNOWN}
 
@@ -107,12 +107,14 @@ def _in_service(asked: tuple[int | None, int | None], begin: int, end: int) -> W
 
 
 def _is_window(stretch: Stretch) -> bool:
-    return stretch.kind is Kind.EXCLUDED and stretch.cause == WINDOWED
+    return stretch.kind is Kind.EXCLUDED and stretch.cause == WINDOWED and stretch.outage is None
 
 
 def _windows(account: Account, line: Sequence[Stretch]) -> list[Stretch]:
     """Return the windows of maintenance where they take something away: what worked is up."""
-    troubled = union((s.begin_ms, s.end_ms) for s in line if s.kind is not Kind.UP)
+    troubled = union(
+        (s.begin_ms, s.end_ms) for s in line if s.kind is not Kind.UP and s.cause != WINDOWED
+    )
     return cut(overlay(s for s in account.stretches if _is_window(s)), troubled)
 
 
@@ -237,16 +239,19 @@ def _unbroken(wholes: Sequence[Stretch]) -> list[int]:
     for stretch in wholes:
         if _is_window(stretch):
             continue
-        if run and not (
-            run[-1].end_ms == stretch.begin_ms
-            and (run[-1].kind, run[-1].cause) == (stretch.kind, stretch.cause)
-        ):
+        if run and not (run[-1].end_ms == stretch.begin_ms and _goes_on(run[-1], stretch)):
             lengths.extend([_total(run)] * len(run))
             run = []
         run.append(stretch)
     lengths.extend([_total(run)] * len(run))
     others = iter(lengths)
     return [s.length_ms if _is_window(s) else next(others) for s in wholes]
+
+
+def _goes_on(earlier: Stretch, later: Stretch) -> bool:
+    """Return whether it is one outage still: the judge splits what overran its announced work."""
+    same = (earlier.kind, earlier.cause) == (later.kind, later.cause)
+    return same or (earlier.cause == WINDOWED and later.kind is Kind.DOWN)
 
 
 def _total(run: Iterable[Stretch]) -> int:

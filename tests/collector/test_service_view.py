@@ -87,6 +87,8 @@ def test_a_working_backup_keeps_the_office_in_service() -> None:
 
 def test_a_window_of_maintenance_is_no_proof_of_downtime() -> None:
     assert without_line([[cut(0, 60, "maintenance", Kind.EXCLUDED)]]) == []
+    fell = replace(cut(10, 20, "maintenance", Kind.EXCLUDED), outage="a/telkom/1")
+    assert without_line([[cut(0, 60, "maintenance", Kind.EXCLUDED), fell]]) == [fell]
 
 
 def test_one_check_in_many_reports_is_one_reading() -> None:

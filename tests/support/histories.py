@@ -40,6 +40,7 @@ from tabuah.reading import Reading, ReadingKind
 from tabuah.report import Agent, Device, Interface, Occasion, Report, ReportId
 
 BEGIN_MS = 1_795_500_000_000
+"""24 November 2026, 13.00 WIB; a story may say otherwise (`begins`)."""
 TRIP_MS = 40
 THRESHOLD_MS = 17_000
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -51,6 +52,31 @@ Yaml = Mapping[str, Any]
 def ms(text: object) -> int:
     """Return '1h5m30s' as milliseconds."""
     return round(sum(float(n) * _UNIT[u] for n, u in _PART.findall(str(text))))
+
+
+def begin_of(story: Yaml) -> int:
+    """Return when a story begins, in ms since 1970."""
+    begins = story.get("begins")
+    return BEGIN_MS if begins is None else round(begins.timestamp() * 1000)
+
+
+def end_of(story: Yaml) -> int:
+    """Return how long a story lasts."""
+    return max(ms(stretch["until"]) for s in story["sees"].values() for stretch in s)
+
+
+def windows_of(story: Yaml) -> list[Window]:
+    """Return a story's announced work."""
+    begin_ms = begin_of(story)
+    return [
+        Window(
+            frozenset(w["offices"]),
+            begin_ms + ms(w["from"]),
+            begin_ms + ms(w["to"]),
+            w.get("why", ""),
+        )
+        for w in story.get("maintenance", ())
+    ]
 
 
 def load(path: Path) -> Yaml:
@@ -126,6 +152,7 @@ class _Office:
     code: str
     office: Yaml
     rng: random.Random
+    begin_ms: int = BEGIN_MS
     epoch: int = 1
     seq: int = 0
     boot: int = 1
@@ -188,7 +215,7 @@ class _Office:
             "host": Occasion.GOODBYE_HOST,
             "agent": Occasion.GOODBYE_AGENT,
         }.get(stretch.get("goodbye", ""), Occasion.CYCLE)
-        wall = BEGIN_MS + t if stretch.get("clock") != 1970 else t - self.booted_ms
+        wall = self.begin_ms + t if stretch.get("clock") != 1970 else t - self.booted_ms
         names = self.office.get("circuits", ["telkom"])
         return Report(
             id=ReportId(self.code, self.epoch, self.seq),
@@ -310,6 +337,7 @@ class _Line:
 
     def __init__(self, story: Yaml) -> None:
         self.story = story
+        self.begin_ms = begin_of(story)
         self.inventory = inventory_of(story)
         self.told = Told()
         self.stored: list[tuple[Observation, Received]] = []
@@ -320,17 +348,9 @@ class _Line:
 
     def start(self, at: int) -> None:
         """Begin as after a (re)start of the collector: with what the ledger and store hold."""
-        windows = [
-            Window(
-                frozenset(w["offices"]),
-                BEGIN_MS + ms(w["from"]),
-                BEGIN_MS + ms(w["to"]),
-                w.get("why", ""),
-            )
-            for w in self.story.get("maintenance", ())
-        ]
+        windows = windows_of(self.story)
         codes = [site.code for site in self.inventory.sites]
-        self.health = Health(codes, at / 1000, BEGIN_MS + at)
+        self.health = Health(codes, at / 1000, self.begin_ms + at)
         self.court = Court(self.inventory, tuple(windows))
         self.court.restore(
             self.told.versions, self.told.incidents, [seen for seen, _ in self.stored]
@@ -341,7 +361,7 @@ class _Line:
 
     def take(self, arrives: int, late: bool, report: Report) -> None:
         code = report.id.site
-        received_ms = BEGIN_MS + arrives
+        received_ms = self.begin_ms + arrives
         placed = self.anchors.place(
             code, block.pack(report), received_ms, arrives / 1000, live=not late
         )
@@ -357,14 +377,16 @@ class _Line:
         self.health.heard(code, received, arrives / 1000)
 
     def tick(self, at: int) -> None:
-        for change in self.health.tick(at / 1000, BEGIN_MS + at):
-            self.court.silent(change.site, change.at_ms, BEGIN_MS + at)
+        for change in self.health.tick(at / 1000, self.begin_ms + at):
+            self.court.silent(change.site, change.at_ms, self.begin_ms + at)
         lost = any(
             one.get("references") == "lost" and ms(one["from"]) <= at < ms(one["to"])
             for one in self.story.get("centre", ())
         )
         hearing = at - self.heard_ms <= THRESHOLD_MS
-        self.court.collector_saw(CollectorSeen(BEGIN_MS + at, references=not lost, hearing=hearing))
+        self.court.collector_saw(
+            CollectorSeen(self.begin_ms + at, references=not lost, hearing=hearing)
+        )
         for one in self.story.get("centre", ()):
             if not ms(one["from"]) <= at < ms(one["to"]):
                 continue
@@ -372,12 +394,12 @@ class _Line:
                 self.court.centre_saw(
                     one["office"],
                     CentreSeen(
-                        BEGIN_MS + at,
+                        self.begin_ms + at,
                         address=True if one.get("address") == "answers" else None,
                         wrong_digests=one.get("wrong_digests", 0),
                     ),
                 )
-        ruling = self.court.rule(BEGIN_MS + at)
+        ruling = self.court.rule(self.begin_ms + at)
         self.told.versions += ruling.outages
         self.told.incidents += (*ruling.incidents, *ruling.revised)
 
@@ -387,12 +409,12 @@ def run(story: Yaml) -> Told:
     arrivals: list[tuple[int, int, bool, Report]] = []
     for index, (code, office) in enumerate(story["offices"].items()):
         seed = random.Random(f"{story['story']}{code}")
-        living = _Office(code, office or {}, seed)
+        living = _Office(code, office or {}, seed, begin_of(story))
         arrivals += living.live(story["sees"][code], phase_ms=1000 + 2300 * index % 10_000)
     arrivals.sort(key=lambda one: one[0])
     line = _Line(story)
     stops = [(ms(c["from"]), ms(c["to"])) for c in story.get("centre", ()) if c.get("stopped")]
-    until = max(ms(stretch["until"]) for s in story["sees"].values() for stretch in s)
+    until = end_of(story)
     stopped = False
     for at in range(1000, until + 30_000, 1000):
         if any(begin <= at < end for begin, end in stops):
