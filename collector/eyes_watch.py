@@ -1,0 +1,170 @@
+"""Opens the centre's own eyes: sends what is due, and tells the judge what was seen.
+
+`run` sends pings and gives up on them; `tell` is called in the line's tick, before the judge
+rules, so that an isolated collector knows it before it calls an office down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+from collector.eyes import Eyes, Kind
+from collector.eyes_ping import Pinger
+from collector.judgement.evidence import CentreSeen, CollectorSeen
+from collector.live import State
+from tabuah.snmp.receiver import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from collector.live import SiteView
+    from collector.mishaps import Mishaps
+    from collector.refusals import Refusals
+    from inventory.model import Inventory
+
+log = logging.getLogger(__name__)
+
+LOOK_S: Final = 0.2
+SAY_AGAIN_MS: Final = 5_000
+"""How often the judge is told what has not changed."""
+LATE_MS: Final = 3_000
+"""Past the shortest interval: with no report for so long and no reference, nobody is heard."""
+NEVER_S: Final = 60.0
+"""When a reference that never answered is complained of."""
+
+_LIVE: Final = frozenset({State.UP, State.DEGRADED})
+_GONE: Final = frozenset({State.SILENT, State.DOWN})
+
+
+class Watch:
+    """The eyes at work in the running loop."""
+
+    def __init__(
+        self,
+        refusals: Refusals,
+        collector_saw: Callable[[CollectorSeen], None],
+        centre_saw: Callable[[str, CentreSeen], None],
+    ) -> None:
+        self.eyes = Eyes()
+        self.pings: dict[str, int] = {"answered": 0, "lost": 0, "unable": 0}
+        """What came of all pings since the start."""
+        self._refusals = refusals
+        self._collector_saw, self._centre_saw = collector_saw, centre_saw
+        self._pinger = Pinger(self._answered, self._lost, self._unable)
+        self._interval_ms = 10_000
+        self._began: float | None = None
+        self._mute: set[str] = set()
+        """References that were complained of."""
+        self._said: CollectorSeen | None = None
+        self._told: dict[str, CentreSeen] = {}
+        """Of the offices that are not heard."""
+
+    def renew(self, inventory: Inventory) -> None:
+        """Take up an inventory."""
+        self.eyes.renew(
+            [reference.ping for reference in inventory.references],
+            {site.code: site.address for site in inventory.sites if site.address is not None},
+            time.monotonic(),
+        )
+        shortest_s = min((site.interval_s for site in inventory.sites), default=10.0)
+        self._interval_ms = round(shortest_s * 1000)
+        self._told = {code: seen for code, seen in self._told.items() if inventory.find(code)}
+
+    async def run(self, mishaps: Mishaps) -> None:
+        """Ask until cancelled."""
+        try:
+            while True:
+                with mishaps.at("ping"):
+                    self.look(time.monotonic())
+                await asyncio.sleep(LOOK_S)
+        finally:
+            self._pinger.close()
+
+    def look(self, now: float) -> None:
+        """Give up on what is overdue, and ask what is due."""
+        if self._began is None:
+            self._began = now
+        self._pinger.tick(now)
+        for ask in self.eyes.due(now):
+            self._pinger.ask(ask, now)
+        if now - self._began >= NEVER_S:
+            self._complain()
+
+    def tell(self, views: Iterable[SiteView], now: float, now_ms: int) -> None:
+        """Tell the judge what is seen; `views` are those of all offices."""
+        newest_ms = 0
+        references = self.eyes.references()
+        for view in views:
+            if view.state in _GONE:
+                self.eyes.miss(view.code, now)
+                self._tell_of(view.code, now_ms)
+            elif view.state in _LIVE and view.code in self._told:
+                del self._told[view.code]
+                self.eyes.hear(view.code)
+            if references is False and view.last is not None:
+                newest_ms = max(newest_ms, view.last.received_ms)
+        if references is None:
+            self._said = None
+            return
+        listened = self._began is not None and (now - self._began) * 1000 > self._late_ms
+        heard = not listened or now_ms - newest_ms <= self._late_ms
+        seen = CollectorSeen(now_ms, references, references or heard)
+        before = self._said
+        same = before is not None and before.references is references
+        if (
+            not same
+            or before is None
+            or before.hearing is not seen.hearing
+            or self._old(before, seen)
+        ):
+            self._said = seen
+            self._collector_saw(seen)
+
+    # --- its steps ----------------------------------------------------------------------
+
+    @property
+    def _late_ms(self) -> int:
+        return self._interval_ms + LATE_MS
+
+    def _old(self, before: CollectorSeen, seen: CollectorSeen) -> bool:
+        return not 0 <= seen.at_ms - before.at_ms < SAY_AGAIN_MS
+
+    def _tell_of(self, code: str, now_ms: int) -> None:
+        seen = CentreSeen(
+            now_ms,
+            address=self.eyes.office(code),
+            wrong_digests=self._refusals.count(code, Reason.WRONG_DIGEST),
+            not_in_window=self._refusals.count(code, Reason.NOT_IN_WINDOW),
+        )
+        before = self._told.get(code, CentreSeen(0))
+        self._told[code] = seen
+        if _without_time(seen) != _without_time(before):
+            self._centre_saw(code, seen)
+
+    def _complain(self) -> None:
+        for target in self.eyes.targets.values():
+            host = target.ask.host
+            if target.ask.kind is not Kind.REFERENCE or target.up is not False:
+                continue
+            if target.answered is None and host not in self._mute:
+                self._mute.add(host)
+                log.warning("reference %s has not answered since the start: does it ever?", host)
+
+    def _answered(self, key: tuple[Kind, str], asked: float, now: float) -> None:
+        self.pings["answered"] += 1
+        self.eyes.answered(key, asked, now)
+
+    def _lost(self, key: tuple[Kind, str], asked: float, now: float) -> None:
+        self.pings["lost"] += 1
+        self.eyes.lost(key, asked, now)
+
+    def _unable(self, key: tuple[Kind, str]) -> None:
+        self.pings["unable"] += 1
+        self.eyes.unable(key)
+
+
+def _without_time(seen: CentreSeen) -> tuple[bool | None, int, int]:
+    return seen.address, seen.wrong_digests, seen.not_in_window
