@@ -1,8 +1,8 @@
 """Datagrams in an office's name that did not pass, since its last good report. Pure.
 
 Anyone who has read a user's name on the way can send such a thing: it is shown beside the silence
-of the office, and decides nothing. Only names of offices that we know are counted, so that
-strangers take no memory.
+of the office, and decides nothing. Only offices that we know are counted, so that strangers take
+no memory.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from tabuah.snmp.receiver import Reason
 COUNTED: Final = frozenset(
     {
         Reason.UNKNOWN_ENGINE,
+        Reason.UNKNOWN_USER,
         Reason.UNSUPPORTED_LEVEL,
         Reason.WRONG_DIGEST,
         Reason.NOT_IN_WINDOW,

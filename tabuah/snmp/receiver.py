@@ -103,6 +103,8 @@ class Refused:
     resync: bool = False
     """Not in window because the sender has not yet heard of this start of ours: its first contact,
     or its first since. (A recording from before our start looks the same.)"""
+    claimed: str = ""
+    """The user that it names: anyone's word, as far as it could be read."""
 
 
 _NO_INDEX_NO_BINDINGS: Final = ber.integer(0) + ber.tlv(ber.SEQUENCE, b"")
@@ -255,7 +257,8 @@ class Receiver:
         stat = STAT_OF.get(reason)
         if arrival is None or stat is None or not reporting.wanted(arrival.received):
             late = arrival is not None and _resync(reason, arrival.received, arrival.engine_time)
-            return Refused(reason, resync=late)
+            claimed = "" if arrival is None else arrival.received.security.user
+            return Refused(reason, resync=late, claimed=claimed)
         received, stamp, count = arrival.received, arrival.engine_time, self.refused[reason]
         most = reporting.most_octets(received, arrival.size)
         reply = None
@@ -269,7 +272,8 @@ class Receiver:
                 received, stat, count, engine_id=self._engine_id, stamp=stamp, most=most
             )
         self.unreported += reply is None
-        return Refused(reason, reply, resync=_resync(reason, received, stamp))
+        resync = _resync(reason, received, stamp)
+        return Refused(reason, reply, resync=resync, claimed=received.security.user)
 
     def _respond(self, inform: Inform, scoped: bytes, engine_time: EngineTime) -> bytes:
         self._salt = (self._salt + 1) % 2**64
