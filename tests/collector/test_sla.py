@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
@@ -13,17 +14,19 @@ from collector.restitution import Terms, restitution, rupiah
 from collector.sla import judge
 from collector.sla_model import Account, CircuitMonth, Liability, Month, Share
 from collector.stretches import Kind, Stretch
-from inventory.hours import parse_hours
+from inventory.hours import Hours, parse_hours
 from inventory.model import ClockStart, Exclusion, Formula, Sla
 from tests.support.months import (
     AFTER,
     CIRCUIT,
     HOUR,
+    MONTHS,
     NOVEMBER,
     SITE,
     WIB,
     account,
     contract,
+    moved,
     stretch,
     ticket,
     whole_up,
@@ -366,15 +369,21 @@ _accounts = st.builds(
     st.dictionaries(st.sampled_from(["o1", "o2"]), st.sampled_from(Liability)),
 )
 _open = st.none() | st.sampled_from(["Mon-Fri 07:30-16:00", "Sun-Sat 00:00-24:00"]).map(parse_hours)
-_now = st.sampled_from([AFTER, NOVEMBER.window[0] + 333 * HOUR])
+_over = st.booleans()
+_months = st.sampled_from(MONTHS)
 
 
-@given(_accounts, _slas, _open, _now)
+@given(_accounts, _slas, _open, _months, _over)
 def test_all_shares_add_up_and_bounds_are_bounds(
-    known: Account, sla: Sla, hours: object, now: int
+    known: Account, sla: Sla, hours: Hours | None, asked: Month, over: bool
 ) -> None:
-    month = judge(known, NOVEMBER, sla, hours, now)  # type: ignore[arg-type]
+    now = AFTER if over else asked.window[0] + 333 * HOUR
+    month = judge(moved(known, asked), asked, sla, hours, now)
     assert sum(month.times.values()) == month.hours_ms
+    if hours is None:
+        begin, end = asked.window
+        assert month.hours_ms == end - begin
+        assert month.hours_ms // (24 * HOUR) in {28, 29, 30, 31}
     assert min(month.times.values()) >= 0
     for figures in (month.measured, month.ticketed):
         assert 0 <= figures.low <= figures.high <= 1
@@ -395,14 +404,20 @@ def test_all_shares_add_up_and_bounds_are_bounds(
             assert (whole.cause, whole.outage) == (piece.stretch.cause, piece.stretch.outage)
 
 
-@given(_accounts, _slas, _open, st.integers(-80, 1500), st.integers(1, 100))
+_outages_of_power = st.builds(
+    lambda begin, lasted: stretch(begin / 2, (begin + lasted) / 2, Kind.EXCLUDED, "power"),
+    st.integers(-80, 1500),
+    st.integers(1, 100),
+)
+
+
+@given(_accounts, _slas, _open, _months, _outages_of_power)
 def test_evidence_of_power_never_raises_what_is_owed(
-    known: Account, sla: Sla, hours: object, begin: int, lasted: int
+    known: Account, sla: Sla, hours: Hours | None, asked: Month, power: Stretch
 ) -> None:
-    power = stretch(begin / 2, (begin + lasted) / 2, Kind.EXCLUDED, "power")
-    more = Account(SITE, CIRCUIT, (*known.stretches, power), known.tickets, known.liabilities)
-    before = judge(known, NOVEMBER, sla, hours, AFTER)  # type: ignore[arg-type]
-    after = judge(more, NOVEMBER, sla, hours, AFTER)  # type: ignore[arg-type]
+    more = replace(known, stretches=(*known.stretches, power))
+    before = judge(moved(known, asked), asked, sla, hours, AFTER)
+    after = judge(moved(more, asked), asked, sla, hours, AFTER)
     for was, now in ((before.measured, after.measured), (before.ticketed, after.ticketed)):
         assert (now.claim or 0) <= (was.claim or 0)
         assert (now.potential or 0) <= (was.potential or 0)

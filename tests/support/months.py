@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -13,6 +14,8 @@ from inventory.model import ClockStart, Exclusion, Formula, Sla
 WIB = ZoneInfo("Asia/Jakarta")
 NOVEMBER = Month(2026, 11, WIB)
 """720 hours; a Sunday first."""
+MONTHS = (Month(2026, 2, WIB), Month(2028, 2, WIB), NOVEMBER, Month(2026, 12, WIB))
+"""Of 28, 29, 30 and 31 days."""
 HOUR = 3_600_000
 AFTER = 4_000_000_000_000
 """Long past every month of these tests."""
@@ -64,6 +67,25 @@ def ticket(outage: str, opened_h: float, closed_h: float | None, number: str = "
     begin = NOVEMBER.window[0]
     closed = None if closed_h is None else begin + round(closed_h * HOUR)
     return Ticket(number, outage, begin + round(opened_h * HOUR), closed)
+
+
+def moved(known: Account, month: Month) -> Account:
+    """Return an account of November as that of another month: begun as long after its begin."""
+    by = month.window[0] - NOVEMBER.window[0]
+    return replace(
+        known,
+        stretches=[
+            replace(s, begin_ms=s.begin_ms + by, end_ms=s.end_ms + by) for s in known.stretches
+        ],
+        tickets=[
+            replace(
+                t,
+                opened_ms=t.opened_ms + by,
+                closed_ms=None if t.closed_ms is None else t.closed_ms + by,
+            )
+            for t in known.tickets
+        ],
+    )
 
 
 def contract(
