@@ -16,6 +16,7 @@ BENCHMARKS = {
     "anatomy": "octets of each part of a report inform and of its answer",
     "codec": "CPU of receiving and sending one report inform; beside pysnmp and net-snmp",
     "receive": "the collector end to end, reports on disk; beside snmptrapd",
+    "fleet": "83,762 offices at 8,376 reports a second, 8,000,000 rows; beside its peers",
     "page": "the metrics page for 7,285 sites; beside prometheus-client",
     "sla": "one month of 500 circuits judged and printed",
     "agent": "memory, CPU and writes of an office's agent; beside collectd, vmagent, ...",

@@ -35,6 +35,11 @@ def inform(
     return Pdu(PduType.INFORM, request_id, varbinds=binds)
 
 
+def check(site: str) -> Pdu:
+    """Return the inform by which a person tries way and key."""
+    return Pdu(PduType.INFORM, 1, varbinds=notification.check_varbinds(site, 0))
+
+
 def read_back(site: str, pdu: Pdu) -> None:
     """Do what a collector does to know what an inform says."""
     for packed in notification.read_block(pdu.varbinds).reports:

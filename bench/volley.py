@@ -1,0 +1,311 @@
+"""A whole fleet's reports from one process, signed beforehand or as they are sent.
+
+    python -m bench.volley PORT --engine HEX (--data DATA | --ku HEX) --first N --sites N
+                           --rounds N --rate R [--pid PID] [--live] [--heard FILE]
+
+Office number i reports in its turn, once a round: first whole, then upon the report before. Each
+datagram is sealed for the second of the receiver's clock in which it will leave. What is not
+answered within half a second is sent again, as an agent does. Prints one JSON object; FILE gets
+the number of each report that was acknowledged, 4 octets each, see `packed`.
+
+With `--live` each is signed when its time comes, for hours of a lower rate; without, all before
+the first is sent, so that this process does little but copy while it measures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import socket
+import struct
+import sys
+import time
+from array import array
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from select import select
+
+from bench import informs, reports
+from bench.ends import PATIENCE_S, exchange
+from bench.measure import cpu_s, say
+from collector.identity import Identity
+from collector.keys import site_key, user_name
+from tabuah import block, notification
+from tabuah.block import Packed
+from tabuah.snmp import message
+from tabuah.snmp.client import UsmClient
+from tabuah.snmp.message import ScopedPdu
+from tabuah.snmp.pdu import Pdu, PduType
+from tabuah.snmp.usm import Auth, EngineTime, UsmUser
+
+EPOCH = 1 << 40
+"""Office i reports in epoch EPOCH + i."""
+_VARIANTS = 61
+_RESEND_S = 0.5
+_LAST_S = 3.0
+_HEAD = struct.Struct(">QIQQ16sIB")
+_BUFFER = 16 << 20
+_SO_RCVBUFFORCE = 33
+
+Keys = Callable[[int], UsmUser]
+
+
+def code(number: int) -> str:
+    """Return the code of an office of the fleet."""
+    return f"desa-{number:05}"
+
+
+@lru_cache(maxsize=_VARIANTS * 64)
+def _sections(variant: int, seq: int) -> bytes:
+    return block.pack(reports.report(f"variant {variant}", 1, seq)).octets[1 + _HEAD.size :]
+
+
+def packed(number: int, seq: int, wall_ms: int) -> Packed:
+    """Return an office's report: the same for the same arguments."""
+    boot_id = reports.BOOT_ID[:8] + number.to_bytes(8, "big")
+    uptime_ms = wall_ms - 1_700_000_000_000
+    head = _HEAD.pack(EPOCH + number, seq, wall_ms, uptime_ms, boot_id, reports.INTERVAL_MS, 0)
+    return block.unpack(bytes((block.VERSION,)) + head + _sections(number % _VARIANTS, seq))
+
+
+class Volley:
+    """The fleet's datagrams, by number: `turn` of the office, round by round."""
+
+    def __init__(
+        self, engine_id: bytes, keys: Keys, *, first: int, sites: int, rate: float, pause_s: float
+    ) -> None:
+        """Prepare.
+
+        Args:
+            engine_id: the receiver's.
+            keys: gives an office's user.
+            first: the number of the first office.
+            sites: how many there are.
+            rate: reports a second.
+            pause_s: between the first round and the second.
+        """
+        self._engine_id, self._keys = engine_id, lru_cache(maxsize=None)(keys)
+        self._first, self._sites, self._rate, self._pause_s = first, sites, rate, pause_s
+        self.stamp = EngineTime(0, 0)
+        """The receiver's clock when the first one leaves."""
+        self.wall_ms = 0
+        """Ours, then."""
+
+    def due_s(self, turn: int) -> float:
+        """Return when a datagram leaves, in seconds since the first."""
+        return turn / self._rate + (self._pause_s if turn >= self._sites else 0.0)
+
+    def datagram(self, turn: int) -> bytes:
+        """Return a datagram; its message ID is its turn."""
+        number, seq = self._first + turn % self._sites, 1 + turn // self._sites
+        now = self._packed(turn, number, seq)
+        base = self._packed(turn - self._sites, number, seq - 1) if seq > 1 else None
+        facts = _facts(number % _VARIANTS)
+        binds = notification.varbinds(
+            code(number), now.uptime_ms, facts, [now], history=False, base=base
+        )
+        pdu = Pdu(PduType.INFORM, seq, varbinds=binds)
+        user = self._keys(number)
+        return message.encode(
+            message.encode_scoped(ScopedPdu(self._engine_id, b"", pdu)),
+            msg_id=turn + 1,
+            user=user,
+            level=user.level,
+            engine_id=self._engine_id,
+            stamp=self.stamp._replace(time=self.stamp.time + int(self.due_s(turn))),
+            salt=turn.to_bytes(8, "big"),
+            reportable=True,
+        )
+
+    def _packed(self, turn: int, number: int, seq: int) -> Packed:
+        return packed(number, seq, self.wall_ms + round(self.due_s(turn) * 1000))
+
+
+@lru_cache(maxsize=_VARIANTS)
+def _facts(variant: int) -> notification.KeyFacts:
+    return notification.key_facts(reports.report(f"variant {variant}", 1, 1).measurements)
+
+
+class Tally:
+    """When each was sent, and how long its answer took."""
+
+    def __init__(self, turns: int) -> None:
+        self.sent_at = array("d", bytes(8 * turns))
+        self.taken_s = array("f", (-1.0,)) * turns
+        self.resent = 0
+        self.sent = 0
+        self.acknowledged = 0
+
+    def hear(self, datagram: bytes, now: float) -> None:
+        """Note an answer: of its message only the ID is read."""
+        at = 8 if datagram[1] == 0x81 else 9 if datagram[1] == 0x82 else 7
+        turn = int.from_bytes(datagram[at + 2 : at + 2 + datagram[at + 1]], "big") - 1
+        if 0 <= turn < self.sent and self.taken_s[turn] < 0:
+            self.taken_s[turn] = now - self.sent_at[turn]
+            self.acknowledged += 1
+
+    def open(self, begin: int) -> Iterator[int]:
+        """Yield the turns from `begin` on that are not answered."""
+        for turn in range(begin, self.sent):
+            if self.taken_s[turn] < 0:
+                yield turn
+
+    def figures(self, begin: int, end: int) -> dict[str, float]:
+        """Return what there is to say of the turns in [begin, end)."""
+        taken = sorted(one for one in self.taken_s[begin:end] if one >= 0) or [0.0]
+        return {
+            "sent": end - begin,
+            "acknowledged": sum(one >= 0 for one in self.taken_s[begin:end]),
+            "p50_ms": round(taken[len(taken) // 2] * 1000, 1),
+            "p99_ms": round(taken[len(taken) * 99 // 100] * 1000, 1),
+            "max_ms": round(taken[-1] * 1000, 1),
+        }
+
+
+def send(
+    sock: socket.socket,
+    volley: Volley,
+    made: Iterator[bytes],
+    tally: Tally,
+    *,
+    turns: range,
+    start: float,
+) -> float:
+    """Send turns at their times after `start`, hear answers, resend; return how long it took."""
+    kept: dict[int, bytes] = {}
+    turn, oldest, again = turns.start, turns.start, turns.start
+    began = start + volley.due_s(turn)
+    last = began
+    time.sleep(max(0.0, began - time.monotonic()))
+    while True:
+        now = time.monotonic()
+        while turn < turns.stop and start + volley.due_s(turn) <= now:
+            kept[turn] = one = next(made)
+            tally.sent_at[turn] = now
+            tally.sent = turn + 1
+            sock.send(one)
+            turn += 1
+        last = _hear(sock, tally) or last
+        while oldest < turn and tally.taken_s[oldest] >= 0:
+            kept.pop(oldest, None)
+            oldest += 1
+        # Each once: a second loss of the same one would be a finding.
+        again = max(again, oldest)
+        while again < turn and now - tally.sent_at[again] > _RESEND_S:
+            if tally.taken_s[again] < 0:
+                tally.resent += 1
+                sock.send(kept[again])
+            again += 1
+        if turn >= turns.stop and (oldest >= turn or now - max(last, began) > _LAST_S):
+            return last - began
+        select([sock], [], [], 0.001)
+
+
+def _hear(sock: socket.socket, tally: Tally) -> float | None:
+    heard = None
+    while True:
+        try:
+            datagram = sock.recv(2048)
+        except BlockingIOError:
+            return heard
+        heard = time.monotonic()
+        tally.hear(datagram, heard)
+
+
+def _learn(sock: socket.socket, client: UsmClient) -> EngineTime:
+    """Return the receiver's clock, which it tells whoever speaks to it."""
+    exchange(sock, client, informs.check(code(0)))
+    return client.clock(time.monotonic())
+
+
+def _signed(volley: Volley, turns: range) -> Iterator[bytes]:
+    return (volley.datagram(turn) for turn in turns)
+
+
+def main() -> int:
+    """Do as the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m bench.volley")
+    parser.add_argument("port", type=int)
+    parser.add_argument("--engine", type=bytes.fromhex, required=True)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--ku", type=bytes.fromhex, help="the same for all offices")
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--sites", type=int, required=True)
+    parser.add_argument("--rounds", type=int, required=True)
+    parser.add_argument("--rate", type=float, required=True)
+    parser.add_argument("--pid", type=int, required=True)
+    parser.add_argument("--live", action="store_true")
+    parser.add_argument("--heard", type=Path)
+    options = parser.parse_args()
+    master = Identity.open(options.data).master if options.data else b""
+
+    def ku(number: int) -> bytes:
+        return options.ku or site_key(master, code(number), 1)
+
+    def user(number: int) -> UsmUser:
+        key, name = ku(number), user_name(code(number), 1)
+        return UsmUser.from_ku(name, Auth.SHA256_192, key, key, options.engine)
+
+    turns = options.sites * options.rounds
+    volley = Volley(
+        options.engine,
+        user,
+        first=options.first,
+        sites=options.sites,
+        rate=options.rate,
+        pause_s=5.0,
+    )
+    tally = Tally(turns)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
+        sock.connect(("127.0.0.1", options.port))
+        sock.settimeout(PATIENCE_S)
+        who = user_name(code(options.first), 1)
+        key = ku(options.first)
+        client = UsmClient(who, Auth.SHA256_192, key, key, options.engine)
+        clock = _learn(sock, client)
+        began = time.monotonic()
+        # When the first will leave: what signing them takes, by a sample.
+        volley.stamp, volley.wall_ms = clock, time.time_ns() // 1_000_000
+        sample = min(1000, turns)
+        for turn in range(0, turns, max(1, turns // sample)):
+            volley.datagram(turn)
+        ahead_s = 0.0 if options.live else (time.monotonic() - began) / sample * turns * 1.05
+        start = time.monotonic() + ahead_s
+        volley.stamp = client.clock(time.monotonic())
+        volley.stamp = volley.stamp._replace(time=volley.stamp.time + int(ahead_s))
+        volley.wall_ms = time.time_ns() // 1_000_000 + int(ahead_s * 1000)
+        made = _signed(volley, range(turns))
+        if not options.live:
+            made = iter(list(made))
+            say(f"volley: {turns} datagrams signed")
+        sock.setblocking(False)
+        found: dict[str, object] = {}
+        phases = {"first": range(options.sites), "then": range(options.sites, turns)}
+        for name, phase in phases.items():
+            if not phase:
+                continue
+            before = cpu_s(options.pid)
+            lasted_s = send(sock, volley, islice(made, len(phase)), tally, turns=phase, start=start)
+            spent_s = cpu_s(options.pid) - before
+            figures = tally.figures(phase.start, phase.stop)
+            acknowledged = max(1, figures["acknowledged"])
+            found[name] = {
+                **figures,
+                "seconds": round(lasted_s, 1),
+                "per_second": round(acknowledged / lasted_s),
+                "cpu_us": round(spent_s / acknowledged * 1e6, 1),
+                "resent": tally.resent,
+            }
+            tally.resent = 0
+    if options.heard:
+        heard = array("I", (turn for turn in range(turns) if tally.taken_s[turn] >= 0))
+        options.heard.write_bytes(heard.tobytes())
+    json.dump(found, sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
