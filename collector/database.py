@@ -24,18 +24,24 @@ from tabuah.errors import TabuahError
 
 FILE_NAME = "store.db"
 
+SYNCHRONOUS = "FULL"
+"""Of SQLite: each commit is on the disk when it returns."""
+
 _BUSY_SECONDS = 10.0
 _BEGIN = "tabuah_begin"
 _MIGRATIONS = Path(__file__).parent / "migrations"
+
+_MEND = (
+    "stop the collector, and restore a backup with `tabuah data restore` or save what can be read "
+    "with `tabuah data salvage`; `tabuah data check` says what is missing then"
+)
 
 # By SQLite's primary result code.
 _ADVICE = {
     sqlite3.SQLITE_BUSY: "locked by another program; is a second collector using this folder?",
     sqlite3.SQLITE_LOCKED: "locked by another program; is a second collector using this folder?",
-    sqlite3.SQLITE_CORRUPT: "the database is damaged; stop the collector, and restore a backup or "
-    "save what can be read with `tabuah data salvage`",
-    sqlite3.SQLITE_NOTADB: "this is no SQLite database, or it is damaged; stop the collector, move "
-    "it aside together with its -wal and -shm files, and restore a backup",
+    sqlite3.SQLITE_CORRUPT: f"the database is damaged; {_MEND}",
+    sqlite3.SQLITE_NOTADB: f"this is no SQLite database, or it is damaged; {_MEND}",
     sqlite3.SQLITE_FULL: "the disk is full; free some space there, reports wait in the offices",
     sqlite3.SQLITE_READONLY: "it may not be written; check its owner, its mode and the mount",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check that it exists, its owner and its mode",
@@ -125,7 +131,7 @@ def _sqlite_engine(path: Path, *, read_only: bool) -> Engine:
         connection.execute("PRAGMA foreign_keys = ON")
         if not read_only:
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
             # Closing a big day makes a big log; give the space back.
             connection.execute("PRAGMA journal_size_limit = 67108864")
         return connection
@@ -161,6 +167,7 @@ def _bring_to_head(engine: Engine, place: str, *, read_only: bool) -> None:
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
@@ -179,7 +186,12 @@ def _bring_to_head(engine: Engine, place: str, *, read_only: bool) -> None:
     with writing(engine).begin() as connection:
         # Another process may have done it while we waited for the lock: Alembic looks again.
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise StoreError(
+                f"{place}: cannot be brought up to date, the database is damaged ({error}); {_MEND}"
+            ) from error
 
 
 def _version(connection: Connection, place: str) -> str | None:

@@ -193,7 +193,7 @@ def test_a_damaged_store_says_so_and_is_mended_as_the_document_says(used: Path) 
         file.write(b"\xff" * 4096 * 3)
     checked = tabuah("check", "--data", str(used), "-o", "json")
     assert checked.returncode == 1
-    assert "restore a backup or save what can be read with `tabuah data salvage`" in checked.stdout
+    assert "save what can be read with `tabuah data salvage`" in checked.stdout
 
     document = DOCUMENT.read_text()
     section = document[document.index("**A damaged store**") :]

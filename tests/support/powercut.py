@@ -64,14 +64,20 @@ class Recording:
 
     def __init__(self, root: Path, journal: Path) -> None:
         self._root = root.resolve()
+        self._marks = str(self._root / MARKS)
         self.calls = _read(journal.read_bytes())
+
+    def moment_of(self, mark: bytes) -> int:
+        """Return after how many calls this mark was written."""
+        marked = (call.path == self._marks and call.data == mark for call in self.calls)
+        return next(at for at, found in enumerate(marked, 1) if found)
 
     def cut(self, after: int, dice: Random, into: Path) -> bytes:
         """Make `into` what the disk may hold after so many calls; return the marks by then."""
         marks = bytearray()
         files: dict[str, _File] = {}
         for call in self.calls[:after]:
-            if Path(call.path).name == MARKS:
+            if call.path == self._marks:
                 if call.did is Did.WRITE:
                     marks += call.data
                 continue
@@ -145,7 +151,7 @@ def _note(files: dict[str, _File], call: Call) -> None:
                 file.since = []
             for path, gone in files.items():
                 # The folder's sync brings the names of what was made or removed in it.
-                if Path(path).parent == Path(call.path):
+                if path.rpartition("/")[0] == call.path:
                     _sync_name(gone)
         case Did.RENAME:
             # Journals order a rename after what was synced of the file: it is kept whole.
@@ -186,7 +192,8 @@ def _torn(call: Call, dice: Random) -> Call:
 
 
 def _apply(content: bytearray, calls: Sequence[Call]) -> bytearray | None:
-    made: bytearray | None = bytearray(content)
+    """Return the content after these calls, changed in place; None if it was removed."""
+    made: bytearray | None = content
     for call in calls:
         if call.did is Did.UNLINK:
             made = None
