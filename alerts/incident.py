@@ -10,9 +10,13 @@ class Ending(Enum):
     """How an incident ended."""
 
     BACK = "back"
-    """The office reports again."""
+    """What was wrong is over."""
     REMOVED = "removed"
     """The office was taken out of the inventory: nobody waits for it any more."""
+    JOINED = "joined"
+    """It goes on, and is told of with the others that fell."""
+    EXCUSED = "excused"
+    """The office is still silent, and that is no trouble: announced work, or switched off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,7 @@ class Incident:
     sites: tuple[str, ...]
     circuits: tuple[str, ...]
     cause: str
+    """A word of the contract; as first fired."""
     severity: str
     """critical | warning | info"""
     began_ms: int
@@ -33,3 +38,14 @@ class Incident:
     """None while it lasts."""
     ending: Ending = Ending.BACK
     """Told once it has ended."""
+    upstream: str | None = None
+    """The code of what the offices share, of a common fault."""
+    about: str = ""
+    """What people call what failed, where that is no office: an upstream, a service."""
+    found: str = ""
+    """The cause as it is known now; empty = as first fired."""
+
+    @property
+    def known(self) -> str:
+        """Return the cause as it is known now."""
+        return self.found or self.cause

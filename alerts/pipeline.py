@@ -46,15 +46,20 @@ class Pipeline:
     zone: ZoneInfo
     names: Mapping[str, str]
     """By site code."""
-    _firing: set[str] = field(default_factory=set)
+    _firing: dict[str, Incident] = field(default_factory=dict)
+    """By id, as first fired."""
 
     def renew(self, language: str, zone: ZoneInfo, names: Mapping[str, str]) -> None:
-        """Speak so from now on; what was said is still known."""
-        self.language, self.zone, self.names = language, zone, names
+        """Speak so from now on; what was said is still known, and who an office was."""
+        self.language, self.zone, self.names = language, zone, {**self.names, **names}
 
     def remember(self, incident: Incident) -> None:
         """Note that the incident's beginning was said: at start, before anything is decided."""
-        self._firing.add(incident.id)
+        self._firing[incident.id] = incident
+
+    def is_firing(self, incident: str) -> bool:
+        """Return whether the begin of the incident of that id was said, and not its end."""
+        return incident in self._firing
 
     def message(self, status: Status, incident: Incident) -> Message:
         """Return what is said of an incident's beginning or end."""
@@ -66,12 +71,21 @@ class Pipeline:
 
     def decide(self, incident: Incident) -> Decision:
         """Return what the channels are to be told of the incident as it is now."""
+        first = self._firing.get(incident.id)
         if incident.ended_ms is None:
-            if incident.id in self._firing:
+            if first is not None:
                 return Decision(Reason.SAID)
-            self._firing.add(incident.id)
+            self._firing[incident.id] = incident
             return Decision(Reason.BEGAN, self.message(Status.FIRING, incident))
-        if incident.id not in self._firing:
+        if first is None:
             return Decision(Reason.NEVER_FIRED)
-        self._firing.discard(incident.id)
-        return Decision(Reason.ENDED, self.message(Status.RESOLVED, incident))
+        del self._firing[incident.id]
+        # Whoever files alerts by their labels finds the end where the begin is.
+        ended = replace(
+            incident,
+            alertname=first.alertname,
+            cause=first.cause,
+            severity=first.severity,
+            found=incident.known,
+        )
+        return Decision(Reason.ENDED, self.message(Status.RESOLVED, ended))

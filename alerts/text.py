@@ -8,12 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from alerts.incident import Ending
+from alerts.words import BEGAN, CAUSES, ENDED, FIRST, MORE, OTHERWISE
 from tabuah.speech import clock, span
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from alerts.incident import Incident
+
+_SILENCES: Final = frozenset({"TabuahLinkDown", "TabuahUpstreamDown", "TabuahAgentFault"})
+"""After these, reports that were held back may tell more."""
+_CLOCK_FIRST: Final = {
+    "id": "Setel jamnya dan periksa NTP; laporannya tetap diterima dengan waktu yang dikoreksi.",
+    "en": "Set it and check NTP; its reports are still taken, with corrected times.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,51 +33,41 @@ class Text:
     description: str
 
 
-_WORDS: Final = {
-    "id": {
-        "silent": "{names} tidak melapor sejak pukul {began}",
-        "silent_more": (
-            "Tidak ada laporan dari {names} sejak pukul {began}. Penyebab: belum diketahui. "
-            "Hubungi kantor: apakah listrik menyala, dan lampu LOS pada ONT merah?"
-        ),
-        "back": "{names} kembali melapor pukul {ended} setelah {lasted}",
-        "back_more": (
-            "{names} kembali melapor pukul {ended}, setelah {lasted} tanpa laporan "
-            "(sejak pukul {began}). Laporan yang tertunda sedang menyusul."
-        ),
-        "removed": "{names} tidak dipantau lagi sejak pukul {ended}",
-        "removed_more": (
-            "{names} dikeluarkan dari inventaris pukul {ended}, setelah {lasted} tanpa laporan "
-            "(sejak pukul {began})."
-        ),
-    },
-    "en": {
-        "silent": "{names} has not reported since {began}",
-        "silent_more": (
-            "No report from {names} since {began}. Cause: not known yet. "
-            "Call the office: is the power on, and is the ONT's LOS lamp red?"
-        ),
-        "back": "{names} reports again at {ended} after {lasted}",
-        "back_more": (
-            "{names} reports again at {ended}, after {lasted} without a report "
-            "(since {began}). The reports held back are on their way."
-        ),
-        "removed": "{names} is no longer watched since {ended}",
-        "removed_more": (
-            "{names} was taken out of the inventory at {ended}, after {lasted} without a report "
-            "(since {began})."
-        ),
-    },
-}
-
-
 def text(incident: Incident, names: str, language: str, zone: ZoneInfo) -> Text:
     """Return what to say of an incident; `names` are its sites' as people know them."""
-    words = _WORDS[language]
-    facts = {"names": names, "began": clock(language, incident.began_ms, zone, seconds=True)}
-    kind = "silent"
-    if incident.ended_ms is not None:
-        kind = incident.ending.value
+    facts = {
+        "names": names,
+        "circuits": ", ".join(incident.circuits),
+        "about": incident.about or incident.upstream or "",
+        "count": str(len(incident.sites)),
+        "cause": CAUSES[language][incident.known],
+        "first": _first(incident, language),
+        "began": clock(language, incident.began_ms, zone, seconds=True),
+    }
+    more = MORE[language]
+    if incident.ended_ms is None:
+        summary = BEGAN[language][_form(incident)]
+        description = more["began"] if names else more["nobody"]
+    else:
         facts["ended"] = clock(language, incident.ended_ms, zone, seconds=True)
         facts["lasted"] = span(language, incident.ended_ms - incident.began_ms)
-    return Text(words[kind].format(**facts), words[f"{kind}_more"].format(**facts))
+        if incident.ending is not Ending.BACK:
+            summary, description = OTHERWISE[language][incident.ending.value]
+        else:
+            summary = ENDED[language][_form(incident)]
+            late = more["late"] if incident.alertname in _SILENCES else ""
+            description = "{summary}. " + (more["ended"] if names else "") + late
+    facts["summary"] = summary.format_map(facts)
+    return Text(facts["summary"], description.format_map(facts).strip())
+
+
+def _form(incident: Incident) -> str:
+    if incident.alertname == "TabuahLinkDown" and incident.circuits:
+        return "circuit"
+    return incident.alertname
+
+
+def _first(incident: Incident, language: str) -> str:
+    if incident.alertname == "TabuahClockSkew":
+        return _CLOCK_FIRST[language]
+    return FIRST[language][incident.known]

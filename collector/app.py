@@ -1,16 +1,16 @@
 """The line through the collector, in one place.
 
-    datagram -> receiver -> intake -> health -> incidents -> alerts -> channels
-                   ^           |
-                   |           +----> store
-                   |                    |
-                   +---- the answer ----+  after the commit
+    datagram -> receiver -> intake -> health -> clerk -> alerts -> channels
+                   ^           |                  ^ |
+                   |           +----> store       | +--> ledger
+                   |                    |         |
+                   +---- the answer ----+- late --+  after the commit
 
 `handle` takes a datagram as far as the store's queue, and judges what it says of now: whoever
-is heard is not silent, however long the disk takes. `committed` answers it, once it is on disk.
-`tick` brings what no datagram brings: silence. Sockets, threads and files are
-in the modules that these call; who is heard, what is new, what is silent and what is said are
-decided by pure ones.
+is heard is not silent, however long the disk takes. `committed` answers it, once it is on disk,
+and hands on what came late. `tick` brings what no datagram brings: silence, and the court's
+rulings. Sockets, threads and files are in the modules that these call; who is heard, what is new,
+what is silent, why, and what is said are decided by pure ones.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from alerts.pipeline import Pipeline
+from collector.announcing import alert_of, taken_up
 from collector.bases import Bases
 from collector.clones import Clones
 from collector.delivery import Delivery
 from collector.health import Change, Health
-from collector.incidents import Incidents
 from collector.intake import Intake, Verdict
 from collector.keys import site_of
-from collector.live import Received, SiteView
+from collector.live import Received, SiteView, State
 from collector.mishaps import Mishaps
 from collector.opened import Kept, opened
 from collector.own_metrics import OwnMetrics
@@ -46,11 +47,12 @@ from tabuah.snmp.receiver import Inform, Reason, Receiver, Refused
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from alerts.incident import Incident
+    from collector.clerk import Clerk
     from collector.committer import Commit, Committer
     from collector.delivery import Address
     from collector.identity import EngineClock, Identity
     from collector.incident_rows import Noted
+    from collector.judgement.tracking import Incident
     from collector.keys import KeyRing
     from collector.logbook import Logbook
     from collector.receiver import ReceiverSocket
@@ -94,6 +96,7 @@ class Collector:
         keys: KeyRing,
         store: Store,
         logbook: Logbook,
+        clerk: Clerk,
     ) -> None:
         self._inventory = inventory
         self._clock = clock
@@ -107,7 +110,7 @@ class Collector:
         self._anchors = Anchors()
         self._clones = Clones()
         self._health = Health(_codes(inventory), time.monotonic(), self.now_ms())
-        self._incidents = Incidents()
+        self.clerk = clerk
         self._lines = Lines()
         self._store_error = ""
         self._store_errors = Seldom()
@@ -156,6 +159,9 @@ class Collector:
         for change in self._health.tick(time.monotonic(), self.now_ms()):
             with self.mishaps.at("silence"):
                 self._tell(change)
+        with self.mishaps.at("judgement"):
+            for incident in self.clerk.tick(self.now_ms()):
+                self._announce(incident)
 
     # --- its steps ----------------------------------------------------------------------
 
@@ -240,7 +246,9 @@ class Collector:
         late = 0
         for row in stored:
             self._intake.stored(row.site, row.epoch, row.seq)
-            late += row.late
+            if row.late:
+                late += 1
+                self.clerk.late(row)
         if stored:
             self.own.count("late", late)
             self.own.count("accepted", len(stored) - late)
@@ -275,20 +283,23 @@ class Collector:
             return
         self._lines.note(site, block.line_run(kept.row.block), kept)
         change = self._health.heard(site, kept, now)
+        with self.mishaps.at("judgement"):
+            self.clerk.live(kept.row)
         if change is not None:
             self._tell(change)
 
     def _tell(self, change: Change) -> None:
         log.info("%s: %s, was %s", change.site, change.after.value, change.before.value)
-        self._announce(self._incidents.changed(change))
+        if change.after is State.SILENT:
+            self.clerk.silent(change.site, change.at_ms, self.now_ms())
 
-    def _announce(self, incident: Incident | None) -> None:
-        if incident is None:
-            return
-        decision = self._pipeline.decide(incident)
-        log.info("incident %s: %s", incident.id, decision.reason.value)
-        if decision.message is not None:
-            self._logbook.say(decision.message)
+    def _announce(self, incident: Incident) -> None:
+        with self.mishaps.at("alert"):
+            gone = () if incident.open else self.clerk.gone()
+            decision = self._pipeline.decide(alert_of(incident, self._inventory, gone))
+            log.info("incident %s: %s", incident.id, decision.reason.value)
+            if decision.message is not None:
+                self._logbook.say(decision.message)
 
     # --- what people see ----------------------------------------------------------------
 
@@ -303,11 +314,12 @@ class Collector:
 
     def views(self) -> Sequence[SiteView]:
         """Return the live view of every site."""
-        return list(self._health.views.values())
+        return [self.clerk.shown(view) for view in self._health.views.values()]
 
     def view(self, code: str) -> SiteView | None:
         """Return one site's live view, or None if there is no such site."""
-        return self._health.views.get(code)
+        view = self._health.views.get(code)
+        return None if view is None else self.clerk.shown(view)
 
     def rates(self, code: str) -> Rates | None:
         """Return the traffic of a site's line between its last two reports."""
@@ -336,8 +348,15 @@ class Collector:
     async def restore(self) -> None:
         """Take up what the store knows, before anything is received."""
         await asyncio.to_thread(self._restore_reports)
+        await self.clerk.restore(self._store, self.now_ms())
         for noted in await asyncio.to_thread(self._store.unfinished_incidents):
             self._resume(noted)
+        for site in self.clerk.fallen():
+            self._still_silent(site)
+        # What was found and not said yet, or ended and not said, when the last collector ended.
+        for incident in self.clerk.incidents():
+            if incident.open or self._pipeline.is_firing(incident.id):
+                self._announce(incident)
 
     def _restore_reports(self) -> None:
         """Take up duplicates, and who is expected to report. Blocks."""
@@ -349,27 +368,41 @@ class Collector:
 
     def _resume(self, noted: Noted) -> None:
         """Go on with an incident that began before the start."""
-        incident = noted.incident
-        site = incident.sites[0]
-        self._logbook.resume(noted, lambda status: self._pipeline.message(status, incident))
-        if incident.ended_ms is not None:
+        alert = noted.incident
+        self._logbook.resume(noted, lambda status: self._pipeline.message(status, alert))
+        if noted.resolved:
             return
-        self._pipeline.remember(incident)
-        self._incidents.remember(incident)
-        if site in self._health.views:
-            self._health.still_silent(site, incident.began_ms)
+        self._pipeline.remember(alert)
+        if self.clerk.incident(alert.id) is not None:
+            return
+        incident = taken_up(alert)
+        if incident is not None:
+            self.clerk.take_up(incident)
         else:
-            self._announce(self._incidents.removed(site, self.now_ms()))
+            ended = self._pipeline.decide(replace(alert, ended_ms=self.now_ms()))
+            if ended.message is not None:
+                self._logbook.say(ended.message)
+
+    def _still_silent(self, site: str) -> None:
+        """Go on with a silence that people were told of before the start."""
+        view = self._health.views.get(site)
+        if view is None:
+            return
+        since_ms = self.now_ms() if view.last is None else view.last.received_ms
+        self._health.still_silent(site, since_ms)
+        self.clerk.silent(site, since_ms, self.now_ms())
 
     def renew(self, inventory: Inventory) -> None:
         """Take up a changed inventory: new offices are unknown, gone ones are forgotten."""
         now_ms = self.now_ms()
-        for gone in set(self._health.views) - set(_codes(inventory)):
-            self._announce(self._incidents.removed(gone, now_ms))
         self._inventory = inventory
         self._pipeline.renew(inventory.language.value, inventory.timezone, _names(inventory))
         self._health.renew(_codes(inventory), now_ms)
         self._lines.keep(self._health.views)
+        self.clerk.renew(inventory)
+        for code, view in self._health.views.items():
+            if view.state is State.SILENT and self.clerk.unjudged(code):
+                self.clerk.silent(code, view.since_ms, now_ms)
 
 
 def _codes(inventory: Inventory) -> list[str]:

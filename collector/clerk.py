@@ -12,12 +12,14 @@ import asyncio
 import logging
 import time
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from collector.judgement.court import Court, Ruling
 from collector.judgement.ledger import Entry, Json, Outage, Subject, outage_body
 from collector.judgement.observe import observe
 from collector.judgement.record import Book, Said, incident_body, read_book, said_body, watch_body
+from collector.live import State
 from collector.opened import opened
 from tabuah.errors import TabuahError
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from collector.judgement.evidence import CentreSeen, CollectorSeen, Observation
     from collector.judgement.tracking import Incident
     from collector.ledger_store import LedgerStore
-    from collector.live import Received
+    from collector.live import Received, SiteView
     from collector.store import Row, Store
     from inventory.model import Inventory
     from tabuah.report import Report
@@ -39,6 +41,8 @@ LATE_AT_ONCE: Final = 100
 RETRY_S: Final = 5.0
 BEFORE_MS: Final = 600_000
 """Of an office with open trouble, so much before it is read at a start."""
+_WORSE: Final = frozenset({State.DEGRADED, State.DOWN})
+_FALLS: Final = frozenset({"down", "area"})
 REACH_MS: Final = 8 * 86_400_000
 """No further back than an agent's spool reaches."""
 
@@ -62,11 +66,12 @@ class Clerk:
 
     def live(self, row: Row) -> None:
         """Take a report that speaks of now."""
-        received = opened(row)
         code = row.site
         site = self._inventory.find(code)
-        if site is None or received.unread:
+        if site is None:
             return
+        # One that is too new to be read was heard all the same, and went over the line.
+        received = opened(row)
         self._observe(observe(received, site, self._last.get(code)))
         self._last[code] = received.report
 
@@ -75,7 +80,7 @@ class Clerk:
         self._late.append(row)
 
     def silent(self, site: str, since_ms: int, now_ms: int) -> None:
-        """Note that an office has fallen silent."""
+        """Note that an office has fallen silent, or was so before the start."""
         self._court.silent(site, since_ms, now_ms)
 
     def centre_saw(self, site: str, seen: CentreSeen) -> None:
@@ -110,9 +115,38 @@ class Clerk:
 
     # --- what people ask ----------------------------------------------------------------
 
+    def shown(self, view: SiteView) -> SiteView:
+        """Return the view with what the court knows better; itself where that is nothing."""
+        now = self._court.scene.sites.get(view.code)
+        if now is None:
+            return view
+        standing = now.standing
+        lines = tuple(
+            (circuit, line.standing.state)
+            for circuit, line in now.lines.items()
+            if line.standing.state in _WORSE
+        )
+        if standing.state is view.state and not lines:
+            return view
+        since_ms = standing.since_ms or view.since_ms
+        return replace(view, state=standing.state, since_ms=since_ms, lines=lines)
+
+    def gone(self) -> set[str]:
+        """Return the offices that are silent or down."""
+        return {code for code, now in self._court.scene.sites.items() if now.gone}
+
+    def unjudged(self, site: str) -> bool:
+        """Return whether nothing can be said of an office yet."""
+        now = self._court.scene.sites.get(site)
+        return now is not None and now.standing.state is State.UNKNOWN
+
     def incidents(self) -> list[Incident]:
         """Return the newest version of every incident, by its begin."""
         return sorted(self._incidents.values(), key=lambda one: (one.began_ms, one.id))
+
+    def incident(self, incident_id: str) -> Incident | None:
+        """Return the newest version of one incident."""
+        return self._incidents.get(incident_id)
 
     def outages(self) -> list[Outage]:
         """Return the newest version of every outage that was none is left out; by its begin."""
@@ -136,16 +170,37 @@ class Clerk:
             seen.append(observe(received, site))
             if not row.late:
                 self._last[row.site] = received.report
-        self._court.restore(tuple(self._outages.values()), self._incidents.values(), seen)
+        self._court.restore(tuple(self._outages.values()), self._incidents.values(), seen, now_ms)
+
+    def fallen(self) -> set[str]:
+        """Return the offices whose fall is an open incident: they were silent before the start."""
+        down = {o.site for o in self._outages.values() if o.ended_ms is None and not o.withdrawn}
+        return {
+            site
+            for one in self._incidents.values()
+            if one.open and one.key[0] in _FALLS
+            for site in one.sites
+            if site in down or one.key[0] == "down"
+        }
+
+    def take_up(self, incident: Incident) -> None:
+        """Go on with an open incident that the ledger does not know."""
+        self._incidents[incident.id] = incident
+        self._court.tracker.restore([incident])
+        self._write([(Subject.INCIDENT, incident_body(incident))])
 
     async def run(self) -> None:
         """Write the ledger until cancelled; what is not written then is tried once more."""
+        writing: asyncio.Task[bool] | None = None
         try:
             while True:
                 await self._filled.wait()
-                if not await asyncio.shield(self._write_down()):
+                writing = asyncio.create_task(self._write_down())
+                if not await asyncio.shield(writing):
                     await asyncio.sleep(RETRY_S)
         finally:
+            if writing is not None:
+                await writing  # it was under way when we were told to stop
             await self._write_down()
 
     def _read(self, store: Store, now_ms: int) -> tuple[Book, list[Row]]:
@@ -159,6 +214,12 @@ class Clerk:
             if outage.ended_ms is None and outage.site in codes:
                 begin_ms = max(outage.began_ms - BEFORE_MS, now_ms - REACH_MS)
                 since[outage.site] = min(since.get(outage.site, begin_ms), begin_ms)
+        for incident in {one.id: one for one in book.incidents}.values():
+            # An area is known again by all of its offices, those included that are back.
+            for site in incident.sites if incident.open else ():
+                begin_ms = max(incident.began_ms - BEFORE_MS, now_ms - REACH_MS)
+                if site in codes:
+                    since[site] = min(since.get(site, begin_ms), begin_ms)
         for site, begin_ms in since.items():
             rows += store.reports(site, begin_ms, now_ms)
         return book, rows

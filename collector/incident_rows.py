@@ -5,6 +5,7 @@ All work on a connection that they are given; `collector.logbook` says when.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -42,7 +43,6 @@ def keep(connection: Connection, entries: Iterable[Noted]) -> None:
         connection.execute(
             insert(incidents).values(
                 id=incident.id,
-                site=incident.sites[0],
                 alertname=incident.alertname,
                 cause=incident.cause,
                 severity=incident.severity,
@@ -51,6 +51,11 @@ def keep(connection: Connection, entries: Iterable[Noted]) -> None:
                 ending=incident.ending.value,
                 fired=entry.fired,
                 resolved=entry.resolved,
+                sites=json.dumps(incident.sites),
+                circuits=json.dumps(incident.circuits),
+                about=incident.about,
+                found=incident.found,
+                upstream=incident.upstream,
             )
         )
         if entry.waiting:
@@ -76,13 +81,16 @@ def unfinished(connection: Connection) -> list[Noted]:
             Incident(
                 id=row.id,
                 alertname=row.alertname,
-                sites=(row.site,),
-                circuits=(),
+                sites=tuple(json.loads(row.sites)),
+                circuits=tuple(json.loads(row.circuits)),
                 cause=row.cause,
                 severity=row.severity,
                 began_ms=row.began_ms,
                 ended_ms=row.ended_ms,
                 ending=Ending(row.ending),
+                upstream=row.upstream,
+                about=row.about,
+                found=row.found,
             ),
             row.fired,
             row.resolved,

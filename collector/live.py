@@ -86,3 +86,5 @@ class SiteView:
     """Reports by which a second agent with the site's configuration showed, since the start."""
     cloned_ms: int | None = None
     """When the last of them came, ms since 1970 UTC."""
+    lines: tuple[tuple[str, State], ...] = ()
+    """Circuits that were judged degraded or down: more than the newest report alone tells."""

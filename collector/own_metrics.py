@@ -40,7 +40,15 @@ OUTCOMES: Final = (
 report that is held no longer, and comes again whole; a resync is an office's first contact since
 our start, which is told our time and comes again."""
 
-MISHAPS: Final = ("datagram", "commit", "silence", "upkeep", "remote write")
+MISHAPS: Final = (
+    "datagram",
+    "commit",
+    "silence",
+    "judgement",
+    "alert",
+    "upkeep",
+    "remote write",
+)
 """Where an error can happen that nobody foresaw."""
 
 # A group commit is one fsync: 2 to 20 ms on good disks, a second on a dying SD card.

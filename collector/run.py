@@ -16,10 +16,12 @@ import httpx
 from alerts import channels
 from collector import identity as identities
 from collector.app import Collector
+from collector.clerk import Clerk
 from collector.committer import Committer
 from collector.guard import is_loopback
 from collector.identity import Identity
 from collector.keys import KeyRing
+from collector.ledger_store import LedgerStore
 from collector.logbook import Logbook
 from collector.receiver import ReceiverSocket
 from collector.reflector import Reflector
@@ -114,6 +116,7 @@ class Program:
                 keys=keys,
                 store=store,
                 logbook=self._logbook,
+                clerk=Clerk(self._inventory, LedgerStore(store)),
             )
             async with _starting():
                 await self._collector.restore()
@@ -171,6 +174,7 @@ class Program:
             asyncio.create_task(work)
             for work in (
                 self._collector.committer.run(),
+                self._collector.clerk.run(),
                 self._tick(),
                 self._upkeep(Upkeep(store), keys),
                 *self._remote_writes(store, client),

@@ -24,7 +24,7 @@ from sqlalchemy import (
     Table,
 )
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest migration: what a database must carry for this program to use it."""
 
 VERSION_TABLE = "alembic_version"
@@ -135,7 +135,6 @@ incidents = Table(
     "incidents",
     metadata,
     Column("id", String, primary_key=True),
-    Column("site", String, nullable=False),
     Column("alertname", String, nullable=False),
     Column("cause", String, nullable=False),
     Column("severity", String, nullable=False),
@@ -144,6 +143,11 @@ incidents = Table(
     Column("ending", String, nullable=False),
     Column("fired", Boolean, nullable=False),
     Column("resolved", Boolean, nullable=False),
+    Column("sites", String, nullable=False),  # JSON: a list of codes; likewise circuits
+    Column("circuits", String, nullable=False),
+    Column("about", String, nullable=False),
+    Column("found", String, nullable=False),
+    Column("upstream", String),
 )
 
 # Messages that a channel has not taken yet.

@@ -9,12 +9,15 @@ Pure: `now_ms` is an argument. The caller stores what `rule` returns and feeds i
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from collector.judgement.judge import Judge, windows_of
-from collector.judgement.scene import Scene, SiteNow
-from collector.judgement.state import Signal
+from collector.judgement.resuming import resume
+from collector.judgement.scene import Scene
+from collector.judgement.state import LIVE, Signal
 from collector.judgement.tracking import Incident, Tracker
 from collector.judgement.troubles import troubles
 from collector.live import State
@@ -66,8 +69,13 @@ class Court:
     tracker: Tracker = field(init=False, default_factory=Tracker)
     _falls: dict[str, _Fall] = field(init=False, default_factory=dict)
     _isolated: CollectorSeen | None = field(init=False, default=None)
+    _behind: dict[str, tuple[str, ...]] = field(init=False)
+    """The offices behind each upstream."""
+    _shared: dict[str, str] = field(init=False)
+    """By office: the lowest upstream that it shares with another."""
 
     def __post_init__(self) -> None:
+        self._learn_peers()
         self.scene = Scene(self.inventory)
         self.judge = Judge(self.inventory, self._all_windows())
 
@@ -76,6 +84,7 @@ class Court:
         outages: Sequence[Outage],
         incidents: Iterable[Incident],
         seen: Iterable[Observation],
+        now_ms: int = 0,
     ) -> None:
         """Take up what the ledger and the store hold, after a start.
 
@@ -83,16 +92,20 @@ class Court:
             outages: all versions, or the newest of each.
             incidents: the same.
             seen: reports since the begin of the earliest open outage.
+            now_ms: when.
         """
         self.judge = Judge(self.inventory, self._all_windows(), outages)
         self.tracker.restore(incidents)
+        self._isolated = resume(self.scene, self.tracker.open.values(), now_ms)
         for one in seen:
             self.judge.observe(one)
 
     def renew(self, inventory: Inventory) -> None:
         """Take up a changed inventory."""
         self.inventory = inventory
+        self._learn_peers()
         self.scene.renew(inventory)
+        self._falls = {code: fall for code, fall in self._falls.items() if inventory.find(code)}
         self.judge.renew(inventory)
         self.judge.plan(self._all_windows())
 
@@ -153,11 +166,16 @@ class Court:
             wrong,
             now_ms,
             isolated=self._isolated is not None,
-            held={code for code in self._falls if self._is_held(code, now_ms)},
+            held=self._held(now_ms),
             unjudged={
                 code
                 for code, now in self.scene.sites.items()
                 if now.standing.state is State.UNKNOWN
+            },
+            since={
+                code: now.standing.since_ms
+                for code, now in self.scene.sites.items()
+                if now.standing.state in LIVE
             },
         )
         revised = self.tracker.revise(outages, now_ms) if outages else []
@@ -168,29 +186,42 @@ class Court:
     def _all_windows(self) -> list[Window]:
         return [*windows_of(self.inventory), *self.windows]
 
-    def _is_held(self, code: str, now_ms: int) -> bool:
-        """Return whether an office's peers may be falling with it: heard too long ago to know."""
-        fall = self._falls[code]
-        if now_ms >= fall.told_by_ms:
-            return False
-        peers = self._peers(code)
-        if not peers:
-            return False
-        known = sum(
-            1
-            for peer in peers
-            if peer.gone or (peer.last is not None and peer.last.received_ms >= fall.due_ms)
-        )
-        return known < HELD_SHARE * len(peers)
+    def _held(self, now_ms: int) -> set[str]:
+        """Return the fallen offices whose peers may be falling with them.
 
-    def _peers(self, code: str) -> list[SiteNow]:
-        """Return the offices that share the lowest upstream that any other hangs on."""
-        for upstream in self.inventory.upstream_chain(self.scene.sites[code].site):
-            peers = [
-                now
-                for other, now in self.scene.sites.items()
-                if other != code and upstream in self.inventory.upstream_chain(now.site)
-            ]
-            if peers:
-                return peers
-        return []
+        Those are heard too long ago to know, half of them at least.
+        """
+        held: set[str] = set()
+        looked: dict[str, tuple[int, list[int]]] = {}
+        for code, fall in self._falls.items():
+            upstream = self._shared.get(code)
+            if upstream is None or now_ms >= fall.told_by_ms:
+                continue
+            if upstream not in looked:
+                looked[upstream] = self._look_at(upstream)
+            gone, heard = looked[upstream]
+            known = gone - self.scene.sites[code].gone + len(heard)
+            known -= bisect_left(heard, fall.due_ms)
+            if known < HELD_SHARE * (len(self._behind[upstream]) - 1):
+                held.add(code)
+        return held
+
+    def _look_at(self, upstream: str) -> tuple[int, list[int]]:
+        """Return how many offices behind an upstream are gone, and when the others were heard."""
+        peers = [self.scene.sites[code] for code in self._behind[upstream]]
+        heard = [p.last.received_ms for p in peers if p.last is not None and not p.gone]
+        return sum(p.gone for p in peers), sorted(heard)
+
+    def _learn_peers(self) -> None:
+        """Note for each office the lowest upstream that any other hangs on."""
+        behind: dict[str, list[str]] = defaultdict(list)
+        for site in self.inventory.sites:
+            for upstream in self.inventory.upstream_chain(site):
+                behind[upstream.code].append(site.code)
+        self._behind = {code: tuple(sites) for code, sites in behind.items()}
+        self._shared = {}
+        for site in self.inventory.sites:
+            for upstream in self.inventory.upstream_chain(site):
+                if len(behind[upstream.code]) > 1:
+                    self._shared[site.code] = upstream.code
+                    break

@@ -9,13 +9,14 @@ it is waited, at most one interval, until half of them were heard or are silent 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from collector.judgement.evidence import Cause, Confidence, Evidence
 from collector.judgement.troubles import Key, Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from collector.judgement.ledger import Outage
 
@@ -23,6 +24,9 @@ KEEP_MS: Final = 7 * 86_400_000
 """How long a closed incident may still be revised: an agent's spool holds seven days."""
 LEAVE_MS: Final = 60_000
 """How long an office that recovers is still named in its common incident."""
+WITH_OTHERS: Final = "it is told of with the others"
+"""Why an office's own incident ends where a common one takes it in."""
+_NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 _REVISABLE: Final = frozenset({"down", "area", "circuit"})
 
 
@@ -79,6 +83,7 @@ class Tracker:
         isolated: bool = False,
         held: Collection[str] = (),
         unjudged: Collection[str] = (),
+        since: Mapping[str, int] = _NOTHING,
     ) -> list[Incident]:
         """Return the incidents that began, changed or ended.
 
@@ -88,6 +93,7 @@ class Tracker:
             isolated: the collector is cut off: nothing is said to begin or end at the offices.
             held: offices whose fall is not told yet, since their peers may be falling too.
             unjudged: offices of which nothing can be said yet; theirs neither begin nor end.
+            since: since when each office that is heard has been so: an office's fall ends then.
         """
         changed = []
         present = {trouble.key: trouble for trouble in troubles}
@@ -104,8 +110,11 @@ class Tracker:
             if key in present or isolated or any(site in unjudged for site in known.sites):
                 continue
             swallow = key[0] == "down" and key[1] in swallowed
-            reason = "it is told of with the others" if swallow else known.reason
-            ended = replace(known, version=known.version + 1, ended_ms=now_ms, reason=reason)
+            reason = WITH_OTHERS if swallow else known.reason
+            ended_ms = now_ms
+            if key[0] == "down" and not swallow:
+                ended_ms = max(known.began_ms, min(now_ms, since.get(key[1], now_ms)))
+            ended = replace(known, version=known.version + 1, ended_ms=ended_ms, reason=reason)
             del self.open[key]
             self._left = {(k, s): ms for (k, s), ms in self._left.items() if k != key}
             self.closed[ended.id] = ended

@@ -129,6 +129,7 @@ async def test_what_was_said_is_known_after_a_new_inventory(lone: Centre) -> Non
     lone.collector.renew(inventory(KUBUNG, GUNUNG_TALANG, "13.02.11"))
     lone.wait(60)
     office.reports(2)
+    lone.wait(0.5)
     assert lone.told() == [(Status.FIRING, incident), (Status.RESOLVED, incident)]
 
 
@@ -138,6 +139,7 @@ async def test_an_office_taken_out_while_silent_ends_its_incident(
     lone.office().reports(1)
     lone.wait(20)
     lone.collector.renew(inventory(GUNUNG_TALANG))
+    lone.wait(0.5)
     firing, resolved = lone.said
     assert (firing.status, resolved.status) == (Status.FIRING, Status.RESOLVED)
     assert firing.incident.id == resolved.incident.id
@@ -253,6 +255,7 @@ async def test_an_incident_is_said_once_though_the_collector_restarts(lone: Cent
     await lone.has_said(1)
     assert lone.told() == [(Status.FIRING, incident)]
     lone.office(epoch=2).reports(1)
+    lone.wait(0.5)
     assert lone.told() == [(Status.FIRING, incident), (Status.RESOLVED, incident)]
     await lone.restart()
     lone.wait(5)
@@ -271,6 +274,7 @@ async def test_an_office_that_came_back_while_nobody_listened_ends_its_incident(
     lone.clock.passed += 3
     came_ms = lone.collector.now_ms()
     lone.office(epoch=2).reports(1)
+    lone.wait(0.5)
     await lone.has_said(2)
     firing, resolved = lone.said
     assert resolved.status is Status.RESOLVED
@@ -283,6 +287,7 @@ async def test_what_a_channel_had_not_taken_is_said_after_a_restart(lone: Centre
     lone.office().reports(1)
     lone.wait(20)
     lone.office(epoch=2).reports(1)
+    lone.wait(0.5)
     await lone.restart()
     assert lone.said == []
     lone.takes = True
@@ -302,6 +307,7 @@ async def test_an_office_taken_out_while_the_collector_was_stopped_ends_its_inci
     lone.wait(20)
     lone.inventory = inventory(GUNUNG_TALANG)
     await lone.restart()
+    lone.wait(0.5)
     await lone.has_said(2)
     assert [status for status, _ in lone.told()] == [Status.FIRING, Status.RESOLVED]
     assert "tidak dipantau lagi" in lone.said[1].summary

@@ -13,10 +13,12 @@ from alerts.message import Message, Status
 from collector import app, committer, enrolled
 from collector import identity as identities
 from collector.app import Collector
+from collector.clerk import Clerk
 from collector.committer import Committer
 from collector.delivery import Address
 from collector.identity import Identity
 from collector.keys import KeyRing, site_key
+from collector.ledger_store import LedgerStore
 from collector.live import State
 from collector.logbook import Logbook
 from collector.store import Row, Store
@@ -145,6 +147,7 @@ class Centre:
             keys=KeyRing(self.data, self.identity),
             store=self.store,
             logbook=self.logbook,
+            clerk=Clerk(self.inventory, LedgerStore(self.store)),
         )
         self.collector.socket = self.socket  # type: ignore[assignment]
         self.collector.committer = Committer(
@@ -157,6 +160,7 @@ class Centre:
         self._tasks = [
             asyncio.create_task(self.collector.committer.run()),
             asyncio.create_task(self.logbook.run()),
+            asyncio.create_task(self.collector.clerk.run()),
         ]
         await asyncio.sleep(0)  # a task that never began has nothing to finish
 
