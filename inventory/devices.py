@@ -12,6 +12,8 @@ from tabuah.measurement import Role
 DEVICE_KEYS = ("name", "host", "platform", "interfaces", "role", "every", "snmp", "login")
 _SNMP_KEYS = ("version", "port", "community", "user", "auth", "priv")
 _LOGIN_KEYS = ("user", "key", "password", "enable", "jump", "port")
+SECURITY = {"auth": ("sha1", "sha256"), "priv": ("aes128",)}
+"""What is spoken of SNMPv3, by the key that says it."""
 _DEVICE_ROLES = (Role.GATEWAY, Role.UPS, Role.OTHER)
 _INTERFACE = re.compile(r"[^\s/]{1,64}")
 
@@ -54,8 +56,8 @@ def _snmp(device: Fields) -> Snmp | None:
         port=fields.value("port", values.whole(1, 65535), 161),
         community=fields.secret("community"),
         user=fields.text("user", values.some_text, ""),
-        auth=_security(fields, "auth", ("sha1", "sha256")),
-        priv=_security(fields, "priv", ("aes128",)),
+        auth=snmp_security(fields, "auth", SECURITY["auth"]),
+        priv=snmp_security(fields, "priv", SECURITY["priv"]),
     )
 
 
@@ -65,7 +67,8 @@ def _version(word: str) -> str:
     return word
 
 
-def _security(snmp: Fields, key: str, protocols: tuple[str, ...]) -> SnmpSecurity | None:
+def snmp_security(snmp: Fields, key: str, protocols: tuple[str, ...]) -> SnmpSecurity | None:
+    """Return one of SNMPv3's two keys; notes what is wrong."""
     fields = snmp.inner(key, ("protocol", "key"))
     if fields is None or not (fields.need("protocol", protocols[0]) and fields.need("key")):
         return None

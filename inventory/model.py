@@ -390,13 +390,27 @@ class Retention:
 
     reports_s: float = timedelta(days=90).total_seconds()
     rollups_s: float = timedelta(days=5 * 365).total_seconds()
+    traps_s: float = timedelta(days=90).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class TrapUser:
+    """Who may sign traps (SNMPv3)."""
+
+    user: str
+    auth: SnmpSecurity
+    priv: SnmpSecurity | None = None
+    """None = its traps are signed and not encrypted."""
+    site: str | None = None
+    """The only office that has this key: what it signs is that office's for certain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traps:
-    """Where traps of foreign devices are heard."""
+    """Where traps of foreign devices are heard, and who may sign them."""
 
     listen: Endpoint
+    users: tuple[TrapUser, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

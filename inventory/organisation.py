@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from inventory import values
+from inventory.devices import SECURITY, snmp_security
 from inventory.fields import Fields, Scope
 from inventory.model import (
     DEFAULT_BOUNDS,
@@ -26,6 +27,7 @@ from inventory.model import (
     Service,
     Technology,
     Traps,
+    TrapUser,
     Upstream,
 )
 from inventory.yaml_nodes import Node, Scalar, Sequence
@@ -239,7 +241,7 @@ def _channel(node: Node, scope: Scope) -> Channel | None:
 
 
 def _retention(fields: Fields) -> Retention:
-    inner = fields.inner("retention", ("reports", "rollups"))
+    inner = fields.inner("retention", ("reports", "rollups", "traps"))
     default = Retention()
     if inner is None:
         return default
@@ -247,15 +249,41 @@ def _retention(fields: Fields) -> Retention:
     return Retention(
         reports_s=inner.value("reports", day, default.reports_s),
         rollups_s=inner.value("rollups", day, default.rollups_s),
+        traps_s=inner.value("traps", day, default.traps_s),
     )
 
 
 def _traps(fields: Fields) -> Traps | None:
-    inner = fields.inner("traps", ("listen",))
+    inner = fields.inner("traps", ("listen", "users"))
     if inner is None or not inner.need("listen", "0.0.0.0:162"):
         return None
     listen = inner.value("listen", values.endpoint, None)
-    return None if listen is None else Traps(listen)
+    users: dict[str, TrapUser] = {}
+    for item in inner.list("users"):
+        user = _trap_user(item, inner.scope)
+        if user is None:
+            continue
+        if user.user in users:
+            inner.scope.complain(item, f"user '{user.user}' stands here a second time")
+        users[user.user] = user
+    return None if listen is None else Traps(listen, tuple(users.values()))
+
+
+def _trap_user(node: Node, scope: Scope) -> TrapUser | None:
+    fields = Fields(node, scope.named("user", node, "user"), ("user", "auth", "priv", "site"))
+    needed = [fields.need(key) for key in ("user", "auth")]
+    name = fields.text("user", _user_name, None)
+    auth, priv = (snmp_security(fields, key, SECURITY[key]) for key in ("auth", "priv"))
+    site = fields.link("site", "site")
+    if not all(needed) or name is None or auth is None:
+        return None
+    return TrapUser(name, auth, priv, site)
+
+
+def _user_name(word: str) -> str:
+    if not 1 <= len(word.encode()) <= 32:
+        raise ValueError("a user name has 1 to 32 octets (RFC 3414)")
+    return values.some_text(word)
 
 
 def _maintenance(fields: Fields) -> tuple[Maintenance, ...]:
