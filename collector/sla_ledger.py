@@ -14,6 +14,7 @@ from typing import Final
 
 from collector.judgement.evidence import Window
 from collector.judgement.ledger import Outage, newest, stretches
+from collector.judgement.planned import entered_windows
 from collector.judgement.record import Act, Book, Said
 from collector.judgement.tracking import Incident
 from collector.sla import WINDOWED
@@ -39,7 +40,7 @@ def ledger_accounts(book: Book, planned: Sequence[Window], until_ms: int) -> lis
     line: dict[Key, list[Stretch]] = defaultdict(list)
     for stretch in stretches(current.values(), book.watched, until_ms):
         line[stretch.site, stretch.circuit].append(stretch)
-    windows = [*planned, *entered_windows(book.said)]
+    windows = [*planned, *entered_windows(book.said, until_ms)]
     evidence: dict[Key, dict[str, tuple[str, ...]]] = defaultdict(dict)
     for outage in current.values():
         evidence[outage.site, outage.circuit][outage.id] = _evidence(outage)
@@ -70,24 +71,11 @@ def outages_of(incident: Incident, outages: Iterable[Outage], until_ms: int) -> 
     ]
 
 
-def entered_windows(said: Iterable[Said]) -> list[Window]:
-    """Return the announced work that people entered, ended where they ended it."""
-    found: dict[str, Window] = {}
-    for one in said:
-        if one.act is Act.MAINTENANCE and one.until_ms is not None:
-            found[one.about] = Window(frozenset(one.sites), one.at_ms, one.until_ms, one.text)
-        elif one.act is Act.MAINTENANCE_ENDED and one.about in found:
-            old = found[one.about]
-            ends_ms = min(old.ends_ms, one.at_ms)
-            found[one.about] = Window(old.sites, old.begins_ms, ends_ms, old.why)
-    return list(found.values())
-
-
 def _maintenance(key: Key, windows: Iterable[Window]) -> list[Stretch]:
     return [
         Stretch(*key, window.begins_ms, window.ends_ms, Kind.EXCLUDED, WINDOWED)
         for window in windows
-        if key[0] in window.sites and window.begins_ms < window.ends_ms
+        if window.touches(*key) and window.begins_ms < window.ends_ms
     ]
 
 

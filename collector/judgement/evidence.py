@@ -211,7 +211,13 @@ class Window:
     begins_ms: int
     ends_ms: int
     why: str = ""
+    circuits: frozenset[str] = frozenset()
+    """Of those sites, by id; empty = all of them."""
 
-    def covers(self, site: str, at_ms: int) -> bool:
-        """Return whether the site is under this window at that time."""
-        return site in self.sites and self.begins_ms <= at_ms < self.ends_ms
+    def touches(self, site: str, circuit: str) -> bool:
+        """Return whether the work is done on a circuit."""
+        return site in self.sites and (not self.circuits or circuit in self.circuits)
+
+    def covers(self, site: str, circuit: str, at_ms: int) -> bool:
+        """Return whether a circuit is under this window at that time."""
+        return self.touches(site, circuit) and self.begins_ms <= at_ms < self.ends_ms

@@ -138,7 +138,7 @@ def _findings(
         centre=context.centre if run.gap is Gap.OPEN else None,
         isolated=_isolated(run, context),
     )
-    window = _window(site.code, run, context)
+    window = _window(site.code, circuit, run, context)
     if window is None:
         return [_finding(case, run)]
     until_ms = context.now_ms if run.end_ms is None else run.end_ms
@@ -160,8 +160,8 @@ def _finding(case: Case, run: Run) -> Finding:
     return Finding(case, kind_of(case, verdict.cause), verdict, fell_ms)
 
 
-def _window(site: str, run: Run, context: Context) -> Window | None:
-    return next((w for w in context.windows if w.covers(site, run.begin_ms)), None)
+def _window(site: str, circuit: str, run: Run, context: Context) -> Window | None:
+    return next((w for w in context.windows if w.covers(site, circuit, run.begin_ms)), None)
 
 
 def _isolated(run: Run, context: Context) -> CollectorSeen | None:

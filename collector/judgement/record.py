@@ -39,7 +39,11 @@ class Said:
     sites: tuple[str, ...] = ()
     """maintenance: whom it touches."""
     until_ms: int | None = None
-    """maintenance: its end."""
+    """maintenance: its end; of one that comes again, that of the first time."""
+    circuits: tuple[str, ...] = ()
+    """maintenance: of those sites; empty = all of them."""
+    every_ms: int | None = None
+    """maintenance: how long after its begin it comes again, until a person ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,8 @@ def said_body(said: Said) -> Json:
         "text": said.text,
         "sites": list(said.sites),
         "until_ms": said.until_ms,
+        "circuits": list(said.circuits),
+        "every_ms": said.every_ms,
     }
 
 
@@ -165,6 +171,8 @@ def read_said(text: str) -> Said:
             body["text"],
             tuple(body["sites"]),
             body["until_ms"],
+            tuple(body.get("circuits", ())),
+            body.get("every_ms"),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"an entry that no person wrote: {text[:80]}") from error

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from collector.judgement.evidence import Cause, Confidence, Evidence, Source, Window
 from collector.judgement.ledger import Entry, Outage, Subject, append, outage_body
+from collector.judgement.planned import entered_windows
 from collector.judgement.record import Act, Book, Said, incident_body, said_body, watch_body
 from collector.judgement.tracking import Incident
 from collector.sla import judge
-from collector.sla_ledger import entered_windows, ledger_accounts, outages_of
+from collector.sla_ledger import ledger_accounts, outages_of
 from collector.sla_model import Account, CircuitMonth, Liability, Share
 from collector.sla_source import report_month
 from collector.sla_store import LedgerSource
@@ -148,7 +149,7 @@ def test_announced_work_takes_downtime_away_wherever_it_was_entered() -> None:
     month = november(ledger_accounts(book, [planned], AFTER))
     assert month.times[Share.COUNTABLE] == 7 * HOUR
     assert month.times[Share.EXCLUDED] == 3 * HOUR
-    assert [w.ends_ms for w in entered_windows(book.said)] == [BEGIN + 14 * HOUR]
+    assert [w.ends_ms for w in entered_windows(book.said, BEGIN)] == [BEGIN + 14 * HOUR]
 
 
 def test_a_common_incident_speaks_of_each_of_its_offices() -> None:
