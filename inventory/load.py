@@ -8,13 +8,14 @@ names; nothing in one overrules another.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from inventory.fields import Fields, Findings, Scope
 from inventory.model import HEAD, Inventory, Site
 from inventory.offices import read_site
-from inventory.organisation import Head, check_links, read_head
+from inventory.organisation import Head, LinkCheck, read_head
 from inventory.yaml_nodes import Mapping, Node, Scalar, read_yaml
 from tabuah.errors import ConfigError, Problem
 
@@ -28,23 +29,48 @@ def load(directory: Path) -> Inventory:
         ConfigError: with every problem found, each with file, line, site and what to do. What
             must be known first (the head is readable YAML) hides what comes after it.
     """
+    sites: list[Site] = []
+    head = read(directory, sites.append)
+    return replace(head, sites=tuple(sites))
+
+
+def read(directory: Path, keep: Callable[[Site], None]) -> Inventory:
+    """Return the inventory without its offices, each of which `keep` was given meanwhile.
+
+    One that has problems is given too, as far as it could be read.
+
+    Raises:
+        ConfigError: as `load`.
+    """
     findings = Findings()
     head_path = directory / HEAD
-    _check_directory(directory)
-    root = read_yaml(head_path)
+    check_directory(directory)
     scope = Scope(str(head_path), findings)
+    root = read_yaml(head_path)
     if root is None:
         raise ConfigError([Problem(str(head_path), "is empty; it needs at least 'organisation'")])
     head = read_head(root, scope, directory)
-    sites = _sites(head, scope, directory)
-    inventory = replace(head.inventory, sites=sites)
+    inventory = head.inventory
     known = {
-        "site": tuple(site.code for site in sites),
         "upstream": tuple(inventory.upstreams),
         "power group": tuple(inventory.power_groups),
         "service": tuple(inventory.services),
     }
-    check_links(scope, known)
+    check = LinkCheck(findings)
+    codes: dict[str, str] = {}
+    for nodes, file_scope in _nodes(head, scope, directory):
+        for node in nodes:
+            site = read_site(node, file_scope, inventory.organisation)
+            if site is None:
+                continue
+            if (first := codes.get(site.code)) is not None:
+                file_scope.complain(node, f"site {site.code}: stands here and at {first}")
+                continue
+            codes[site.code] = site.where
+            keep(site)
+        # File by file: what a hundred thousand offices refer to would fill the memory.
+        check.against(known)
+    check.against({"site": tuple(codes)})
     if findings.problems:
         problems = sorted(findings.problems, key=_in_file_order)
         if findings.more:
@@ -53,7 +79,7 @@ def load(directory: Path) -> Inventory:
     return inventory
 
 
-def _check_directory(directory: Path) -> None:
+def check_directory(directory: Path) -> None:
     """Raise ConfigError for the mistakes that people make with the directory."""
     try:
         if directory.is_file():
@@ -69,22 +95,10 @@ def _check_directory(directory: Path) -> None:
         raise ConfigError([Problem(str(directory), what)]) from error
 
 
-def _sites(head: Head, scope: Scope, directory: Path) -> tuple[Site, ...]:
-    organisation = head.inventory.organisation
-    sites: dict[str, Site] = {}
-
-    def take(node: Node, scope: Scope) -> None:
-        site = read_site(node, scope, organisation)
-        if site is None:
-            return
-        if (first := sites.get(site.code)) is not None:
-            scope.complain(node, f"site {site.code}: stands here and at {first.where}")
-            return
-        sites[site.code] = site
-
-    for node in head.sites:
-        take(node, scope)
-    for path in _site_files(directory, scope.findings):
+def _nodes(head: Head, scope: Scope, directory: Path) -> Iterator[tuple[list[Node], Scope]]:
+    """Yield the sites of each file as nodes."""
+    yield head.sites, scope
+    for path in site_files(directory, scope.findings):
         file_scope = replace(scope, file=str(path))
         try:
             root = read_yaml(path)
@@ -95,12 +109,11 @@ def _sites(head: Head, scope: Scope, directory: Path) -> tuple[Site, ...]:
         if root is None:
             scope.findings.add(str(path), "is empty; remove it, or write a site into it")
             continue
-        for node in _site_nodes(root, file_scope):
-            take(node, file_scope)
-    return tuple(sites.values())
+        yield _site_nodes(root, file_scope), file_scope
 
 
-def _site_files(directory: Path, findings: Findings) -> list[Path]:
+def site_files(directory: Path, findings: Findings) -> list[Path]:
+    """Return the files that hold sites, in the order in which they are read."""
     folder = directory / "sites"
     try:
         entries = sorted(folder.iterdir()) if folder.exists() else []

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from inventory import values
 from inventory.devices import SECURITY, snmp_security
-from inventory.fields import Fields, Scope
+from inventory.fields import Fields, Findings, Scope
 from inventory.model import (
     DEFAULT_BOUNDS,
     DEFAULT_ZONE,
@@ -66,7 +66,10 @@ def read_head(node: Node, scope: Scope, directory: Path) -> Head:
         power_groups=_by_code(fields, "power_groups", ("name", "guessed"), _power_group),
         references=_references(fields),
         services=_by_code(
-            fields, "services", ("name", "owner", "http", "expect", "every", "timeout"), _service
+            fields,
+            "services",
+            ("name", "owner", "http", "expect", "every", "timeout", "objective"),
+            _service,
         ),
         bounds=_bounds(fields),
         alerts=_alerts(fields),
@@ -177,6 +180,7 @@ def _service(fields: Fields, code: str) -> Service | None:
         expect=fields.text("expect", values.some_text, ""),
         every_s=every_s,
         timeout_s=timeout_s,
+        objective=fields.value("objective", values.share, None),
     )
 
 
@@ -308,16 +312,28 @@ def _maintenance(fields: Fields) -> tuple[Maintenance, ...]:
     return tuple(windows)
 
 
-def check_links(scope: Scope, known: dict[str, tuple[str, ...]]) -> None:
-    """Note every word that names nothing; `known` holds the names by what they name."""
-    sets = {noun: frozenset(names) for noun, names in known.items()}
-    hints: dict[tuple[str, str], str] = {}
-    for link in scope.findings.links:
-        if link.word in sets[link.to]:
-            continue
-        asked = (link.to, link.word)
-        if asked not in hints:
-            # Comparing with thousands of names takes 0.1 s: once a word, for the first ten.
-            hints[asked] = values.hint(link.word, known[link.to]) if len(hints) < 10 else ""
-        what = f"{link.path}unknown {link.to} '{link.word}'{hints[asked]}"
-        scope.findings.add(link.where, what)
+class LinkCheck:
+    """Notes every word that names nothing."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._hints: dict[tuple[str, str], str] = {}
+
+    def against(self, known: dict[str, tuple[str, ...]]) -> None:
+        """Check the links to what `known` has the names of; the others wait for another call."""
+        sets = {noun: frozenset(names) for noun, names in known.items()}
+        waiting = []
+        for link in self._findings.links:
+            if link.to not in sets:
+                waiting.append(link)
+                continue
+            if link.word in sets[link.to]:
+                continue
+            asked = (link.to, link.word)
+            if asked not in self._hints:
+                # Comparing with thousands of names takes 0.1 s: once a word, for the first ten.
+                near = values.hint(link.word, known[link.to]) if len(self._hints) < 10 else ""
+                self._hints[asked] = near
+            what = f"{link.path}unknown {link.to} '{link.word}'{self._hints[asked]}"
+            self._findings.add(link.where, what)
+        self._findings.links = waiting

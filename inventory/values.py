@@ -25,7 +25,7 @@ E = TypeVar("E", bound=Enum)
 
 MAX_TEXT = 1000
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
-_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
+_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,20})?")
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _CENTURY_S = 100 * 365 * 86400.0
 # Names of query parameters whose values are secrets, by long custom of web services.

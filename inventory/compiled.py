@@ -1,0 +1,420 @@
+"""A large inventory, compiled once into one file of which each office is read when it is asked for.
+
+YAML of 83,762 offices takes minutes to read, and its values more memory than the collector has
+for all else. So `open_inventory` lets a child process read it, which leaves `inventory.compiled`
+in the data folder, and keeps of it nothing but where each office begins. What is small is read
+as ever.
+
+    magic | offices, each deflated | table | head, JSON | trailer
+
+The table says where each office begins and has the codes twice, in the inventory's order and
+sorted. The head has the inventory without its offices, and the sources: names, sizes, times and
+digests. The file is good for the sources that it names and for the model that wrote it; the
+trailer's digest finds damage. What is stale or damaged is made again. It is replaced whole, so
+that whoever has it open goes on reading the old one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from array import array
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, NamedTuple, overload
+
+from inventory.fields import Findings
+from inventory.load import check_directory, load, read, site_files
+from inventory.model import HEAD, Inventory, Site, StoredSites
+from inventory.packing import Json, fingerprint, pack, reader
+from tabuah.errors import ConfigError, Problem, TabuahError
+
+log = logging.getLogger(__name__)
+
+FILE_NAME: Final = "inventory.compiled"
+
+LARGE_BYTES: Final = 1 << 20
+"""YAML of this size is compiled: some thousand offices, which take a second or two to read."""
+
+_MAGIC: Final = b"tabuah inventory 1\n"
+_TRAILER: Final = struct.Struct("<QQQQ32s")
+"""Where the table begins, its offices, where the head begins, where it ends, SHA-256 so far."""
+_READ: Final = 1 << 20
+_KEPT: Final = 1024
+"""Offices that are kept read, some 6 kB each."""
+_RACE_NS: Final = 2_000_000_000
+"""A source written so shortly before it was read may have been written again in the same tick."""
+
+
+class Source(NamedTuple):
+    """A file that the inventory was made of."""
+
+    name: str
+    size: int
+    mtime_ns: int
+    digest: str
+
+
+def open_inventory(directory: Path, data: Path) -> Inventory:
+    """Return the inventory of the directory; a large one by its compiled file in `data`.
+
+    Blocks for as long as it takes to compile: a minute for 83,762 offices, when they changed.
+
+    Raises:
+        ConfigError: as `inventory.load.load`.
+    """
+    check_directory(directory)
+    if _size(directory) < LARGE_BYTES:
+        return load(directory)
+    path = data / FILE_NAME
+    found = read_compiled(directory, path)
+    if found is None:
+        log.info("compiling the inventory")
+        found = _compile_apart(directory, path)
+    if found is not None:
+        return found
+    log.warning("going on with the inventory uncompiled: it takes more memory")
+    return load(directory)
+
+
+def _compile_apart(directory: Path, path: Path) -> Inventory | None:
+    """Have a child make the file, so that the memory it takes goes with it; None if it cannot."""
+    # -P: a folder called inventory, where we happen to stand, is not this package.
+    argv = [sys.executable, "-P", "-m", "inventory.compiled", str(directory), str(path)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode == ConfigError.exit_code:
+        raise ConfigError(Problem(*problem) for problem in json.loads(done.stdout))
+    if done.returncode:
+        log.warning("%s: not made: %s", path, done.stderr.strip()[-500:] or done.returncode)
+        return None
+    return read_compiled(directory, path)
+
+
+def _paths(directory: Path) -> list[Path]:
+    return [directory / HEAD, *site_files(directory, Findings())]
+
+
+def _size(directory: Path) -> int:
+    size = 0
+    for path in _paths(directory):
+        try:
+            size += path.stat().st_size
+        except OSError:
+            continue  # the reader will say so
+    return size
+
+
+# --- writing ------------------------------------------------------------------------------
+
+
+def write_compiled(directory: Path, path: Path) -> int:
+    """Read the directory and replace `path` by what it says; return how many offices that are.
+
+    Raises:
+        ConfigError: the inventory is not valid; the old file stands.
+        OSError: the file could not be written; the old one stands.
+    """
+    made_ns = time.time_ns()
+    sources = [_source(directory, one) for one in _paths(directory) if one.is_file()]
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            if os.geteuid() == 0:  # the collector may run as another user than who asks
+                owner = path.parent.stat()
+                os.fchown(handle, owner.st_uid, owner.st_gid)
+            writer = _Writer(file.write)
+            head = read(directory, writer.add)
+            writer.end(
+                {
+                    "model": fingerprint(Inventory),
+                    "directory": str(directory),
+                    "made_ns": made_ns,
+                    "sources": [list(source) for source in sources],
+                    "inventory": pack(head),
+                }
+            )
+            file.flush()
+            os.fsync(handle)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    return len(writer.codes)
+
+
+def _source(directory: Path, path: Path) -> Source:
+    known = path.stat()
+    digest = sha256(path.read_bytes()).hexdigest()
+    return Source(str(path.relative_to(directory)), known.st_size, known.st_mtime_ns, digest)
+
+
+class _Writer:
+    """Puts offices into a file one after the other."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self._digest = sha256()
+        self._at = 0
+        self._words = b""
+        self._begins = array("Q")
+        self.codes: list[str] = []
+        self._put(_MAGIC)
+
+    def add(self, site: Site) -> None:
+        text = _dump(pack(site))
+        self._words = self._words or text
+        # Offices are much alike: the first one's words are what the others are deflated upon.
+        deflater = zlib.compressobj(6, wbits=-15, zdict=self._words)
+        self._begins.append(self._at)
+        self.codes.append(site.code)
+        self._put(deflater.compress(text) + deflater.flush())
+
+    def end(self, head: dict[str, Json]) -> None:
+        table = self._at
+        self._begins.append(table)
+        order = sorted(range(len(self.codes)), key=self.codes.__getitem__)
+        names = [code.encode() for code in self.codes]
+        ends = array("Q", [0])
+        for name in names:
+            ends.append(ends[-1] + len(name))
+        self._put(_little(self._begins) + _little(array("I", order)) + _little(ends))
+        self._put(b"".join(names))
+        start = self._at
+        self._put(_dump({**head, "words": self._words.decode()}))
+        digest = self._digest.digest()
+        self._put(_TRAILER.pack(table, len(self.codes), start, self._at, digest))
+
+    def _put(self, octets: bytes) -> None:
+        self._write(octets)
+        self._digest.update(octets)
+        self._at += len(octets)
+
+
+def _dump(value: Json) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _little(numbers: array[int]) -> bytes:
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+# --- reading ------------------------------------------------------------------------------
+
+
+def read_compiled(directory: Path, path: Path) -> Inventory | None:
+    """Return the inventory that `path` holds, or None unless it is whole and up to date."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return _open(handle, directory)
+    except (OSError, ValueError, TypeError, LookupError, struct.error, zlib.error) as error:
+        log.warning("%s: damaged, made again: %s", path, error)
+        return None
+    finally:
+        os.close(handle)
+
+
+def inventory_at(handle: int) -> Inventory:
+    """Return the inventory in an open compiled file, whether or not its sources have changed."""
+    return _read(handle)[1]
+
+
+def _open(handle: int, directory: Path) -> Inventory | None:
+    _check_digest(handle)
+    head, inventory = _read(handle)
+    same = head["model"] == fingerprint(Inventory) and head["directory"] == str(directory)
+    if not same or not _is_fresh(directory, head):
+        return None
+    return inventory
+
+
+def _check_digest(handle: int) -> None:
+    size = os.fstat(handle).st_size
+    digest, at = sha256(), 0
+    last = size - _TRAILER.size
+    if last < len(_MAGIC) or os.pread(handle, len(_MAGIC), 0) != _MAGIC:
+        raise ValueError("it is no compiled inventory of this version")
+    while at < last:
+        octets = os.pread(handle, min(_READ, last - at), at)
+        if not octets:
+            raise ValueError("it became shorter")
+        digest.update(octets)
+        at += len(octets)
+    *_, end, wanted = _TRAILER.unpack(os.pread(handle, _TRAILER.size, last))
+    if end != last or wanted != digest.digest():
+        raise ValueError("its digest is wrong")
+
+
+def _read(handle: int) -> tuple[dict[str, Json], Inventory]:
+    last = os.fstat(handle).st_size - _TRAILER.size
+    table, count, start, end, _ = _TRAILER.unpack(os.pread(handle, _TRAILER.size, last))
+    head = json.loads(os.pread(handle, end - start, start))
+    sites = CompiledSites(os.dup(handle), table, count, start, head.pop("words").encode())
+    inventory = reader(Inventory)(head.pop("inventory"))
+    return head, replace(inventory, sites=sites)
+
+
+def _is_fresh(directory: Path, head: dict[str, Json]) -> bool:
+    """Return whether the sources are those of which the head speaks."""
+    listed, made_ns = head["sources"], head["made_ns"]
+    assert isinstance(listed, list)
+    assert isinstance(made_ns, int)
+    known = {source.name: source for source in (Source(*one) for one in listed)}  # type: ignore[misc]
+    paths = {str(path.relative_to(directory)): path for path in _paths(directory)}
+    if paths.keys() != known.keys():
+        return False
+    for name, path in paths.items():
+        now, then = path.stat(), known[name]
+        if now.st_size != then.size:
+            return False
+        settled = now.st_mtime_ns == then.mtime_ns and then.mtime_ns < made_ns - _RACE_NS
+        if not settled and sha256(path.read_bytes()).hexdigest() != then.digest:
+            return False
+    return True
+
+
+class CompiledSites(StoredSites):
+    """The offices of a compiled file. May be used in any thread."""
+
+    def __init__(self, handle: int, table: int, count: int, end: int, words: bytes) -> None:
+        """Take over the open file; `words` are what the offices are deflated upon."""
+        self.handle = handle
+        """Of the file, which may have been replaced since: for a child to read the same."""
+        self._words = words
+        self._site = reader(Site)
+        self._kept: OrderedDict[int, Site] = OrderedDict()
+        numbers = os.pread(handle, end - table, table)
+        begins, order = 8 * (count + 1), 4 * count
+        self._begins = _numbers("Q", numbers[:begins])
+        self._order = _numbers("I", numbers[begins : begins + order])
+        at = begins + order
+        ends = _numbers("Q", numbers[at : at + begins])
+        self._codes = _Codes(numbers[at + begins :], ends)
+
+    def __del__(self) -> None:
+        """Close the file."""
+        os.close(self.handle)
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    @overload
+    def __getitem__(self, index: int) -> Site: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Site]: ...
+    def __getitem__(self, index: int | slice) -> Site | Sequence[Site]:
+        if isinstance(index, slice):
+            return tuple(map(self._at, range(*index.indices(len(self)))))
+        return self._at(range(len(self))[index])
+
+    def __iter__(self) -> Iterator[Site]:
+        return map(self._read, range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(
+            one == another for one, another in zip(self, other, strict=True)
+        )
+
+    __hash__ = None  # type: ignore[assignment] # as of a list: it is compared by what it holds
+
+    @property
+    def codes(self) -> Sequence[str]:
+        """Return the offices' codes, in their order."""
+        return self._codes
+
+    def find(self, code: str) -> Site | None:
+        """Return the office of that code, if there is one."""
+        at = bisect_left(self._order, code, key=self._codes.__getitem__)
+        if at == len(self._order) or self._codes[self._order[at]] != code:
+            return None
+        return self._at(self._order[at])
+
+    def _at(self, number: int) -> Site:
+        """Return an office by its place; those that were lately asked for are kept."""
+        site = self._kept.get(number)
+        if site is None:
+            site = self._kept[number] = self._read(number)
+            while len(self._kept) > _KEPT:
+                try:
+                    self._kept.popitem(last=False)
+                except KeyError:  # another thread was quicker
+                    break
+        return site
+
+    def _read(self, number: int) -> Site:
+        begin, end = self._begins[number], self._begins[number + 1]
+        octets = os.pread(self.handle, end - begin, begin)
+        try:
+            text = zlib.decompressobj(-15, zdict=self._words).decompress(octets)
+            site: Site = self._site(json.loads(text))
+        except (ValueError, TypeError, LookupError, zlib.error) as error:
+            raise TabuahError(
+                f"{FILE_NAME}: the entry of site {self._codes[number]} was damaged since it was "
+                "opened; it is made again at the next start"
+            ) from error
+        return site
+
+
+class _Codes(Sequence[str]):
+    """Many short texts in one."""
+
+    def __init__(self, text: bytes, ends: array[int]) -> None:
+        self._text = text
+        self._ends = ends
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        number = range(len(self))[index]
+        return self._text[self._ends[number] : self._ends[number + 1]].decode()
+
+
+def _numbers(kind: str, octets: bytes) -> array[int]:
+    numbers: array[int] = array(kind)
+    numbers.frombytes(octets)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Compile, for `open_inventory`; problems go to stdout as JSON."""
+    directory, path = map(Path, arguments)
+    try:
+        write_compiled(directory, path)
+    except ConfigError as error:
+        json.dump([[one.where, one.what] for one in error.problems], sys.stdout)
+        return ConfigError.exit_code
+    except OSError as error:
+        sys.stderr.write(f"{error.strerror or error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
