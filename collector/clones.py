@@ -11,8 +11,7 @@ sooner: then it is placed when it came.) Spooled reports are not asked.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 CERTAIN_S: Final = 5.0
@@ -36,11 +35,21 @@ class Sighting:
 
 @dataclass(slots=True)
 class _Office:
-    began: OrderedDict[int, float] = field(default_factory=OrderedDict)
-    """When each epoch was first measured live; the one heard last is last."""
-    speaking: int | None = None
+    """The epochs of one office; most have one."""
+
+    speaking: int
     """The epoch heard last, delayed reports of older ones left out."""
+    since: float
+    """When it was first measured live."""
+    before: tuple[tuple[int, float], ...] = ()
+    """The other epochs and when they were; of these, too, the one heard last is last."""
     warned: float | None = None
+
+    def turn_to(self, epoch: int, since: float) -> None:
+        """Take another epoch for the one that speaks."""
+        others = (one for one in self.before if one[0] != epoch)
+        self.before = (*others, (self.speaking, self.since))[1 - EPOCHS_MOST :]
+        self.speaking, self.since = epoch, since
 
 
 class Clones:
@@ -61,21 +70,22 @@ class Clones:
             now: when it came.
             live: it is the office's newest: with it, an epoch may begin.
         """
-        office = self._offices.setdefault(site, _Office())
+        office = self._offices.get(site)
+        if office is None:
+            if live:
+                self._offices[site] = _Office(epoch, measured)
+            return None
         if epoch == office.speaking:
             return None
-        if epoch not in office.began:
+        since = next((began for known, began in office.before if known == epoch), None)
+        if since is None:
             if live:
-                office.began[epoch] = measured
-                office.speaking = epoch
-                while len(office.began) > EPOCHS_MOST:
-                    office.began.popitem(last=False)
+                office.turn_to(epoch, measured)
             return None
         other = office.speaking
-        if other is None or measured <= office.began[other] + CERTAIN_S:
+        if measured <= office.since + CERTAIN_S:
             return None
-        office.began.move_to_end(epoch)
-        office.speaking = epoch
+        office.turn_to(epoch, since)
         warn = office.warned is None or now - office.warned >= WARN_AGAIN_S
         if warn:
             office.warned = now

@@ -66,23 +66,17 @@ def _least_s(last: Heard) -> float:
     return threshold_s(last.interval_ms, 0)
 
 
-@dataclass(slots=True)
-class _Watch:
-    heard: float
-    """On the collector's monotonic clock; 0 = not since it started."""
-    due: float
-    """Before this nothing is overdue: heard, and the least threshold. The report is not opened
-    for its round trip until then, which for most is never."""
-    threshold_s: float | None = None
-    """Once the report was opened."""
-
-
 class Health:
     """The states of all offices. `now` is monotonic seconds, `now_ms` ms since 1970 UTC."""
 
     def __init__(self, sites: Iterable[str], now: float, now_ms: int) -> None:
         self.views = {code: SiteView(code, State.UNKNOWN, now_ms) for code in sites}
-        self._watches: dict[str, _Watch] = {}
+        self._due: dict[str, float] = {}
+        """When each office was heard, on the collector's monotonic clock (0 = not since the
+        start), and the least threshold: before this nothing is overdue, and the report is not
+        opened for its round trip, which for most is never."""
+        self._thresholds: dict[str, float] = {}
+        """Of those that are past it."""
         self._listening_since = now
         self._ticked = now
 
@@ -91,12 +85,14 @@ class Health:
         self.views = {
             code: self.views.get(code) or SiteView(code, State.UNKNOWN, now_ms) for code in sites
         }
-        self._watches = {code: w for code, w in self._watches.items() if code in self.views}
+        self._due = {code: due for code, due in self._due.items() if code in self.views}
+        self._thresholds = {c: s for c, s in self._thresholds.items() if c in self.views}
 
     def expect(self, site: str, last: Heard) -> None:
         """Note a report from before the start: its office is expected to go on reporting."""
         self.views[site].last = last
-        self._watches[site] = _Watch(0.0, _least_s(last))
+        self._due[site] = _least_s(last)
+        self._thresholds.pop(site, None)
 
     def still_silent(self, site: str, since_ms: int) -> None:
         """Note that an office was silent before the start, and that people were told."""
@@ -108,7 +104,9 @@ class Health:
         view = self.views.get(site)
         if view is None:
             return None
-        self._watches[site] = _Watch(now, now + _least_s(received))
+        self._due[site] = now + _least_s(received)
+        if self._thresholds:
+            self._thresholds.pop(site, None)
         view.last = received
         # A report that was made in the cut and retried proves the line only once it is here.
         return self._signal(view, Signal.HEARD, received.received_ms)
@@ -119,18 +117,21 @@ class Health:
             self._listening_since = now
         self._ticked = now
         changes = []
-        for code, watch in self._watches.items():
-            if now <= watch.due:
+        for code, due in self._due.items():
+            if now <= due:
                 continue
             view = self.views[code]
-            if watch.threshold_s is None and view.last is not None:
-                report = view.last.opened().report
-                watch.threshold_s = threshold_s(report.interval_ms, report.agent.srtt_ms)
-            listened = now - max(watch.heard, self._listening_since)
-            if watch.threshold_s is None or listened <= watch.threshold_s:
+            if view.last is None:
                 continue
-            began_ms = view.last.received_ms if view.last is not None else now_ms
-            change = self._signal(view, Signal.OVERDUE, began_ms)
+            threshold = self._thresholds.get(code)
+            if threshold is None:
+                report = view.last.opened().report
+                threshold = threshold_s(report.interval_ms, report.agent.srtt_ms)
+                self._thresholds[code] = threshold
+            heard = due - _least_s(view.last)
+            if now - max(heard, self._listening_since) <= threshold:
+                continue
+            change = self._signal(view, Signal.OVERDUE, view.last.received_ms)
             if change is not None:
                 changes.append(change)
         return changes

@@ -9,8 +9,6 @@ the double.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import OrderedDict
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -33,74 +31,126 @@ class Verdict(Enum):
 
 
 class Gaps:
-    """A set of sequence numbers, kept as ranges: small as long as few are missing."""
+    """A set of sequence numbers, kept as ranges: small as long as few are missing.
 
-    __slots__ = ("_ends", "_starts")
+    Most offices miss none: then the one range is all there is, and no list is made.
+    """
+
+    __slots__ = ("_ends", "_high", "_low", "_starts")
 
     def __init__(self) -> None:
-        self._starts: list[int] = []
-        self._ends: list[int] = []
-        """Inclusive."""
+        self._low = 0
+        self._high = -1
+        """The last range, both ends inclusive; empty where there is none."""
+        self._starts: list[int] | None = None
+        self._ends: list[int] | None = None
+        """Those before it."""
 
     def __contains__(self, seq: int) -> bool:
         """Whether `seq` was added."""
+        if self._starts is None or self._ends is None or seq >= self._low:
+            return self._low <= seq <= self._high
         at = bisect_right(self._starts, seq) - 1
         return at >= 0 and seq <= self._ends[at]
 
     def add_range(self, low: int, high: int) -> None:
         """Add the numbers from `low` to `high`, both inclusive."""
+        starts, ends = self._spread()
         # Those that touch it: ranges that end at low - 1 or later, and begin at high + 1 or sooner.
-        first = bisect_left(self._ends, low - 1)
-        last = bisect_right(self._starts, high + 1)
+        first = bisect_left(ends, low - 1)
+        last = bisect_right(starts, high + 1)
         if first < last:
-            low, high = min(low, self._starts[first]), max(high, self._ends[last - 1])
-        self._starts[first:last], self._ends[first:last] = [low], [high]
+            low, high = min(low, starts[first]), max(high, ends[last - 1])
+        starts[first:last], ends[first:last] = [low], [high]
+        self._gather(starts, ends)
 
     def add(self, seq: int) -> bool:
         """Add `seq`; return whether it was new."""
-        ends = self._ends
-        if ends and seq == ends[-1] + 1:  # nearly always
-            ends[-1] = seq
+        if seq == self._high + 1:  # nearly always
+            self._high = seq
             return True
-        at = bisect_right(self._starts, seq) - 1
-        if at >= 0 and seq <= self._ends[at]:
+        if seq in self:
             return False
-        joins_left = at >= 0 and self._ends[at] == seq - 1
-        joins_right = at + 1 < len(self._starts) and self._starts[at + 1] == seq + 1
-        if joins_left and joins_right:
-            self._ends[at] = self._ends.pop(at + 1)
-            del self._starts[at + 1]
-        elif joins_left:
-            self._ends[at] = seq
-        elif joins_right:
-            self._starts[at + 1] = seq
-        else:
-            self._starts.insert(at + 1, seq)
-            self._ends.insert(at + 1, seq)
+        self.add_range(seq, seq)
         return True
 
     def remove(self, seq: int) -> None:
         """Take `seq` out again, if it is there."""
-        at = bisect_right(self._starts, seq) - 1
-        if at < 0 or seq > self._ends[at]:
+        if seq not in self:
             return
-        start, end = self._starts.pop(at), self._ends.pop(at)
+        starts, ends = self._spread()
+        at = bisect_right(starts, seq) - 1
+        start, end = starts.pop(at), ends.pop(at)
         for low, high in ((seq + 1, end), (start, seq - 1)):
             if low <= high:
-                self._starts.insert(at, low)
-                self._ends.insert(at, high)
+                starts.insert(at, low)
+                ends.insert(at, high)
+        self._gather(starts, ends)
 
     def ranges(self) -> list[tuple[int, int]]:
         """Return the ranges, both ends inclusive."""
-        return list(zip(self._starts, self._ends, strict=True))
+        before = zip(self._starts or (), self._ends or (), strict=True)
+        return [*before, *([(self._low, self._high)] if self._low <= self._high else [])]
+
+    def _spread(self) -> tuple[list[int], list[int]]:
+        """Return where all ranges start and end, to be changed and given to `_gather`."""
+        ranges = self.ranges()
+        return [low for low, _ in ranges], [high for _, high in ranges]
+
+    def _gather(self, starts: list[int], ends: list[int]) -> None:
+        self._low, self._high = (starts.pop(), ends.pop()) if starts else (0, -1)
+        self._starts, self._ends = (starts, ends) if starts else (None, None)
 
 
-@dataclass(slots=True)
 class _Office:
-    epochs: OrderedDict[int, Gaps] = field(default_factory=OrderedDict)
-    """The one added to last is last."""
-    newest: tuple[int, int, bytes, int] | None = None
-    """Epoch, seq, boot id and uptime of the newest live report."""
+    """What is known of one office; most have one epoch, and no dictionary."""
+
+    __slots__ = (
+        "boot_id", "epoch", "gaps", "newest_epoch", "newest_seq", "older", "uptime_ms",
+    )  # fmt: skip
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+        """The one added to last."""
+        self.gaps = Gaps()
+        self.older: dict[int, Gaps] | None = None
+        """Its other epochs; of these, too, the one added to last is last."""
+        self.newest_epoch: int | None = None
+        """Of the newest live report; None before the first. So are the following."""
+        self.newest_seq = 0
+        self.boot_id = b""
+        self.uptime_ms = 0
+
+    def find(self, epoch: int) -> Gaps | None:
+        """Return the numbers of an epoch, if it is known."""
+        if epoch == self.epoch:
+            return self.gaps
+        return None if self.older is None else self.older.get(epoch)
+
+    def turn_to(self, epoch: int) -> None:
+        """Go on with another epoch; the one added to longest ago is forgotten when room lacks."""
+        older = {} if self.older is None else self.older
+        gaps = older.pop(epoch, None) or Gaps()
+        older[self.epoch] = self.gaps
+        while len(older) >= EPOCHS_MOST:
+            del older[next(iter(older))]
+        self.epoch, self.gaps, self.older = epoch, gaps, older
+
+    def note(self, report: Packed) -> None:
+        """Take a report as the newest; what equals what is held is not held twice."""
+        self.newest_epoch = self.epoch
+        self.newest_seq, self.uptime_ms = report.seq, report.uptime_ms
+        if self.boot_id != report.boot_id:
+            self.boot_id = report.boot_id
+
+    def overtook(self, report: Packed) -> bool:
+        """Whether a report was overtaken on its way by a newer one."""
+        if self.newest_epoch is None:
+            return False
+        if report.epoch == self.newest_epoch:
+            return report.seq < self.newest_seq
+        # Another start of the agent: within one boot the uptime tells which came first.
+        return report.boot_id == self.boot_id and report.uptime_ms < self.uptime_ms
 
 
 class Intake:
@@ -113,17 +163,17 @@ class Intake:
 
     def remember(self, site: str, epoch: int, low: int, high: int) -> None:
         """Note reports that the store holds: at start, before anything is judged."""
-        self._gaps(site, epoch).add_range(low, high)
+        self._office(site, epoch).gaps.add_range(low, high)
 
     def judge(self, site: str, report: Packed, *, history: bool) -> Verdict:
         """Return what the report is, and remember it as pending if it is new."""
-        if not self._gaps(site, report.epoch).add(report.seq):
+        office = self._office(site, report.epoch)
+        if not office.gaps.add(report.seq):
             return Verdict.DUPLICATE
         self._pending.add((site, report.epoch, report.seq))
-        office = self._offices[site]
-        if history or _older(report, office.newest):
+        if history or office.overtook(report):
             return Verdict.LATE
-        office.newest = (report.epoch, report.seq, report.boot_id, report.uptime_ms)
+        office.note(report)
         return Verdict.LIVE
 
     def stored(self, site: str, epoch: int, seq: int) -> None:
@@ -133,34 +183,19 @@ class Intake:
     def unstored(self, site: str, epoch: int, seq: int) -> None:
         """Forget a report that could not be written: its retry is new again."""
         self._pending.discard((site, epoch, seq))
-        self._gaps(site, epoch).remove(seq)
+        self._office(site, epoch).gaps.remove(seq)
 
     def is_stored(self, site: str, epoch: int, seq: int) -> bool:
         """Whether the report may be acknowledged."""
         office = self._offices.get(site)
-        gaps = office.epochs.get(epoch) if office else None
+        gaps = office.find(epoch) if office else None
         return gaps is not None and seq in gaps and (site, epoch, seq) not in self._pending
 
-    def _gaps(self, site: str, epoch: int) -> Gaps:
+    def _office(self, site: str, epoch: int) -> _Office:
+        """Return an office, turned to an epoch."""
         office = self._offices.get(site)
         if office is None:
-            office = self._offices[site] = _Office()
-        gaps = office.epochs.get(epoch)
-        if gaps is None:
-            gaps = office.epochs[epoch] = Gaps()
-            while len(office.epochs) > EPOCHS_MOST:
-                office.epochs.popitem(last=False)
-        elif next(reversed(office.epochs)) != epoch:
-            office.epochs.move_to_end(epoch)
-        return gaps
-
-
-def _older(report: Packed, newest: tuple[int, int, bytes, int] | None) -> bool:
-    """Whether a report was overtaken on its way by a newer one of the same office."""
-    if newest is None:
-        return False
-    epoch, seq, boot_id, uptime_ms = newest
-    if report.epoch == epoch:
-        return report.seq < seq
-    # Another start of the agent: within one boot the uptime tells which came first.
-    return report.boot_id == boot_id and report.uptime_ms < uptime_ms
+            office = self._offices[site] = _Office(epoch)
+        elif office.epoch != epoch:
+            office.turn_to(epoch)
+        return office

@@ -6,7 +6,7 @@ Nobody looks at most of the reports that come: they are kept packed, and read wh
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from collector.live import Received
 from collector.store import Row
@@ -18,32 +18,37 @@ from tabuah.report import Occasion, Report, ReportId
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
 class Kept:
-    """A row that stands in the live view: `collector.live.Heard`."""
+    """A row that stands in the live view: `collector.live.Heard`.
 
-    row: Row
-    skew_ms: int | None = None
+    There are two for each office: what the report's own octets say is not held beside them.
+    """
 
-    @property
-    def received_ms(self) -> int:
+    __slots__ = ("block", "corrected", "received_ms", "site", "skew_ms", "time_ms")
+
+    def __init__(self, row: Row, skew_ms: int | None = None) -> None:
+        """Keep a report that was not late."""
+        self.site = row.site
+        self.block = row.block
+        self.received_ms = row.received_ms
         """The collector's clock when it came, ms since 1970 UTC."""
-        return self.row.received_ms
-
-    @property
-    def time_ms(self) -> int:
+        self.time_ms = row.time_ms
         """When it was measured."""
-        return self.row.time_ms
+        self.corrected = row.corrected
+        """Whether that is not the office's own word."""
+        self.skew_ms = skew_ms
 
     @property
-    def corrected(self) -> bool:
-        """Whether that is not the office's own word."""
-        return self.row.corrected
+    def row(self) -> Row:
+        """Return the report as the store has it."""
+        head = block.unpack(self.block)
+        times = (self.time_ms, self.received_ms)
+        return Row(self.site, head.epoch, head.seq, *times, False, self.corrected, self.block)
 
     @property
     def interval_ms(self) -> int:
         """When its office means to report again."""
-        return block.unpack(self.row.block).interval_ms
+        return block.interval_ms(self.block)
 
     def opened(self) -> Received:
         """Return the report."""

@@ -50,6 +50,7 @@ class Placed(NamedTuple):
 class _Boot:
     """One boot of an office, on the collector's monotonic clock in ms."""
 
+    id: bytes
     began_ms: float
     learned_ms: float = -math.inf
     """When it was last heard live; -inf = never: `began_ms` is a guess."""
@@ -67,12 +68,28 @@ class _Boot:
 
 @dataclass(slots=True)
 class _Office:
-    boots: dict[bytes, _Boot] = field(default_factory=dict)
-    """The one learned of last is last."""
+    boots: tuple[_Boot, ...] = ()
+    """The one learned of last is last; most offices have one."""
     present: bytes = b""
     """The boot that was heard live last."""
     skew_ms: int = 0
     """Of its clock, in that boot."""
+
+    def find(self, boot_id: bytes) -> _Boot | None:
+        """Return what is known of a boot."""
+        for boot in reversed(self.boots):
+            if boot.id == boot_id:
+                return boot
+        return None
+
+    def put_last(self, boot: _Boot) -> None:
+        """Take a boot as the one learned of last; forget one that is past when there are many."""
+        if self.boots and self.boots[-1] is boot:
+            return
+        boots = [*(one for one in self.boots if one.id != boot.id), boot]
+        if len(boots) > BOOTS_MOST:
+            boots.remove(next(one for one in boots if one.id != self.present))
+        self.boots = tuple(boots)
 
 
 @dataclass(slots=True)
@@ -93,11 +110,13 @@ class Anchors:
             now: the same moment in monotonic seconds.
             live: it came as the newest, not out of the office's spool.
         """
-        office = self._offices.setdefault(site, _Office())
+        office = self._offices.get(site)
+        if office is None:
+            office = self._offices[site] = _Office()
         now_ms = now * 1000
         if live:
             _learn(office, report, now_ms)
-        boot = office.boots.get(report.boot_id)
+        boot = office.find(report.boot_id)
         if boot is None or not boot.heard:
             return _guess(office, report, received_ms, now_ms)
         measured_ms = boot.began_ms + report.uptime_ms
@@ -115,10 +134,10 @@ class Anchors:
 def _learn(office: _Office, report: Packed, now_ms: float) -> None:
     """Take the moment of a boot from a live report, unless a quicker one has told it."""
     began_ms = now_ms - report.uptime_ms
-    boot = office.boots.get(report.boot_id)
+    boot = office.find(report.boot_id)
     wrong = boot is not None and report.boot_id == office.present and _goes_back(boot, report)
     if boot is None or not boot.heard or wrong:
-        office.boots[report.boot_id] = _Boot(began_ms, now_ms, report.uptime_ms, report.wall_ms)
+        boot = _Boot(report.boot_id, began_ms, now_ms, report.uptime_ms, report.wall_ms)
     elif report.uptime_ms >= boot.uptime_ms:
         drift_ms = (now_ms - boot.learned_ms) * DRIFT
         boot.began_ms = min(began_ms, boot.began_ms + drift_ms)
@@ -126,8 +145,8 @@ def _learn(office: _Office, report: Packed, now_ms: float) -> None:
         boot.uptime_ms, boot.wall_ms = report.uptime_ms, report.wall_ms
     else:
         return  # a straggler: neither its boot nor its time is the present
-    office.present = report.boot_id
-    _move_to_end(office, report.boot_id)
+    office.present = boot.id
+    office.put_last(boot)
 
 
 def _goes_back(boot: _Boot, report: Packed) -> bool:
@@ -142,11 +161,9 @@ def _goes_back(boot: _Boot, report: Packed) -> bool:
 
 def _guess(office: _Office, report: Packed, received_ms: int, now_ms: float) -> Placed:
     """Place a report of a boot that was never heard live, between what is known."""
-    present = office.boots.get(office.present)
+    present = office.find(office.present)
     others = (
-        boot.until_ms
-        for boot_id, boot in office.boots.items()
-        if boot_id not in (office.present, report.boot_id)
+        boot.until_ms for boot in office.boots if boot.id not in (office.present, report.boot_id)
     )
     after_ms = max(others, default=-math.inf)
     before_ms = now_ms if present is None else min(present.began_ms, now_ms)
@@ -155,7 +172,7 @@ def _guess(office: _Office, report: Packed, received_ms: int, now_ms: float) -> 
     if after_ms <= wall_ms <= before_ms and report.wall_ms > CREDIBLE_MS:
         measured_ms = wall_ms
     else:
-        boot = office.boots.get(report.boot_id)
+        boot = office.find(report.boot_id)
         if boot is not None:
             measured_ms = boot.began_ms + report.uptime_ms
         elif after_ms > -math.inf:
@@ -164,10 +181,11 @@ def _guess(office: _Office, report: Packed, received_ms: int, now_ms: float) -> 
             measured_ms = before_ms
         skew_ms = 1  # its own word is not taken
     measured_ms = min(measured_ms, before_ms)
-    known = office.boots.setdefault(report.boot_id, _Boot(measured_ms - report.uptime_ms))
-    known.began_ms = measured_ms - report.uptime_ms
+    began_ms = measured_ms - report.uptime_ms
+    known = office.find(report.boot_id) or _Boot(report.boot_id, began_ms)
+    known.began_ms = began_ms
     known.until_ms = max(known.until_ms, measured_ms)
-    _move_to_end(office, report.boot_id)
+    office.put_last(known)
     time_ms = max(received_ms - max(round(now_ms - measured_ms), 0), 0)
     return Placed(time_ms, corrected=skew_ms != 0, skew_ms=report.wall_ms - time_ms)
 
@@ -180,9 +198,3 @@ def _placed(report: Packed, received_ms: int, age_ms: int) -> Placed:
         believed = min(report.wall_ms, received_ms)
         return Placed(believed, corrected=False, skew_ms=skew_ms)
     return Placed(true_ms, corrected=True, skew_ms=skew_ms)
-
-
-def _move_to_end(office: _Office, boot_id: bytes) -> None:
-    office.boots[boot_id] = office.boots.pop(boot_id)
-    if len(office.boots) > BOOTS_MOST:
-        del office.boots[next(each for each in office.boots if each != office.present)]

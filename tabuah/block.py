@@ -49,6 +49,7 @@ MAX_RATIO = 64
 """Nor to more than so many times its size: reports deflate to a seventh at best."""
 
 _HEAD = struct.Struct(">QIQQ16sIB")
+_INTERVAL_AT = 1 + struct.calcsize(">QIQQ16s")
 _OCCASIONS = {int(occasion): occasion for occasion in Occasion}
 
 
@@ -104,6 +105,11 @@ def unpack(octets: bytes) -> Packed:
     if len(octets) < 1 + _HEAD.size:
         raise DecodeError(f"a report of {len(octets)} octets is shorter than its head")
     return Packed._make((*_HEAD.unpack_from(octets, 1), octets))
+
+
+def interval_ms(octets: bytes) -> int:
+    """Return `Packed.interval_ms` of a stored report, without the rest of its head."""
+    return int.from_bytes(octets[_INTERVAL_AT : _INTERVAL_AT + 4], "big")
 
 
 def read(site: str, packed: Packed) -> Report:
