@@ -26,6 +26,7 @@ from collector.announcing import alert_of, taken_up
 from collector.bases import Bases
 from collector.clones import Clones
 from collector.delivery import Delivery
+from collector.eyes_watch import Watch
 from collector.health import Change, Health
 from collector.intake import Intake, Verdict
 from collector.keys import site_of
@@ -34,6 +35,7 @@ from collector.mishaps import Mishaps
 from collector.opened import Kept, opened
 from collector.own_metrics import OwnMetrics
 from collector.placing import Anchors
+from collector.refusals import Refusals
 from collector.seldom import Seldom
 from collector.store import Row
 from collector.traffic import Lines, Rates
@@ -111,6 +113,9 @@ class Collector:
         self._clones = Clones()
         self._health = Health(_codes(inventory), time.monotonic(), self.now_ms())
         self.clerk = clerk
+        self.refusals = Refusals()
+        self.watch = Watch(self.refusals, clerk.collector_saw, clerk.centre_saw)
+        self.watch.renew(inventory, time.monotonic())
         self._lines = Lines()
         self._store_error = ""
         self._store_errors = Seldom()
@@ -156,11 +161,14 @@ class Collector:
     def tick(self) -> None:
         """Find who has fallen silent or lost its keys; to be called at least each second."""
         self._keys.refresh()
-        for change in self._health.tick(time.monotonic(), self.now_ms()):
+        now, now_ms = time.monotonic(), self.now_ms()
+        for change in self._health.tick(now, now_ms):
             with self.mishaps.at("silence"):
                 self._tell(change)
         with self.mishaps.at("judgement"):
-            for incident in self.clerk.tick(self.now_ms()):
+            # Before it rules: an isolated collector is to know it before it calls an office down.
+            self.watch.tell(self._health.views.values(), now, now_ms)
+            for incident in self.clerk.tick(now_ms):
                 self._announce(incident)
 
     # --- its steps ----------------------------------------------------------------------
@@ -168,11 +176,15 @@ class Collector:
     def _refuse(self, refused: Refused, source: Address) -> None:
         self.own.count("resync" if refused.resync else OUTCOMES[refused.reason])
         self.own.refused(refused.reason)
+        site = site_of(refused.claimed)
+        if not refused.resync and site in self._health.views:
+            self.refusals.note(site, refused.reason)
         if refused.reply is not None:
             self.socket.send(refused.reply, source)
 
     def _judge(self, inform: Inform, source: Address, now_ms: int, now: float) -> Delivery | None:
         site = site_of(inform.user.name)
+        self.refusals.heard(site)
         try:
             own, find_base = inform.own, self._bases.finder(site)
             brought = (
@@ -400,6 +412,7 @@ class Collector:
         self._health.renew(_codes(inventory), now_ms)
         self._lines.keep(self._health.views)
         self.clerk.renew(inventory)
+        self.watch.renew(inventory, time.monotonic())
         for code, view in self._health.views.items():
             if view.state is State.SILENT and self.clerk.unjudged(code):
                 self.clerk.silent(code, view.since_ms, now_ms)

@@ -62,12 +62,12 @@ class Watch:
         self._told: dict[str, CentreSeen] = {}
         """Of the offices that are not heard."""
 
-    def renew(self, inventory: Inventory) -> None:
-        """Take up an inventory."""
+    def renew(self, inventory: Inventory, now: float) -> None:
+        """Take up an inventory at `now`, monotonic seconds."""
         self.eyes.renew(
             [reference.ping for reference in inventory.references],
             {site.code: site.address for site in inventory.sites if site.address is not None},
-            time.monotonic(),
+            now,
         )
         shortest_s = min((site.interval_s for site in inventory.sites), default=10.0)
         self._interval_ms = round(shortest_s * 1000)

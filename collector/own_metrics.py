@@ -46,6 +46,8 @@ MISHAPS: Final = (
     "silence",
     "judgement",
     "alert",
+    "ping",
+    "trap",
     "upkeep",
     "remote write",
 )

@@ -175,6 +175,7 @@ class Program:
             for work in (
                 self._collector.committer.run(),
                 self._collector.clerk.run(),
+                self._collector.watch.run(self._collector.mishaps),
                 self._tick(),
                 self._upkeep(Upkeep(store), keys),
                 *self._remote_writes(store, client),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Window,
     )
     from collector.judgement.ledger import Outage
+    from collector.judgement.troubles import Trouble
     from inventory.model import Inventory
 
 HELD_SHARE: Final = 0.5
@@ -55,6 +56,8 @@ class _Fall:
     """When its missing report should have come."""
     told_by_ms: int
     """When it is told of, whatever its peers do."""
+    unsure_ms: int = 0
+    """Until then nobody is told of it: the collector was cut off, and has only just returned."""
 
 
 @dataclass(slots=True)
@@ -69,6 +72,8 @@ class Court:
     tracker: Tracker = field(init=False, default_factory=Tracker)
     _falls: dict[str, _Fall] = field(init=False, default_factory=dict)
     _isolated: CollectorSeen | None = field(init=False, default=None)
+    _doubtful: bool = field(init=False, default=False)
+    """No reference answers: who falls now may fall with the collector's own line."""
     _behind: dict[str, tuple[str, ...]] = field(init=False)
     """The offices behind each upstream."""
     _shared: dict[str, str] = field(init=False)
@@ -142,8 +147,10 @@ class Court:
     def collector_saw(self, seen: CollectorSeen) -> None:
         """Note how the collector's own line is.
 
-        It is isolated if its references fail AND nobody is heard.
+        It is isolated if its references fail AND nobody is heard. While they fail, falls are held
+        for an interval, in which that shows; and after it, until the offices had time to report.
         """
+        self._doubtful = seen.references is False
         if seen.references is False and not seen.hearing:
             if self._isolated is None:
                 self._isolated = seen
@@ -156,12 +163,17 @@ class Court:
             for code, now in self.scene.sites.items():
                 if now.standing.state is State.UNKNOWN and code in self._falls:
                     now.standing = now.standing.signal(Signal.OVERDUE, now.standing.since_ms)
+            for code, fall in self._falls.items():
+                interval_ms = round(self.scene.sites[code].site.interval_s * 1000)
+                fall.unsure_ms = seen.at_ms + interval_ms
 
     def rule(self, now_ms: int) -> Ruling:
         """Return what is new since the last look; to be called each second."""
         self.scene.tick(now_ms)
         outages = self.judge.judge(now_ms)
         wrong = troubles(self.scene, self.judge.findings(), now_ms, self._isolated)
+        unsure = self._unsure(now_ms)
+        wrong = [t for t in wrong if t.key in self.tracker.open or not _all_in(t, unsure)]
         incidents = self.tracker.follow(
             wrong,
             now_ms,
@@ -185,6 +197,14 @@ class Court:
 
     def _all_windows(self) -> list[Window]:
         return [*windows_of(self.inventory), *self.windows]
+
+    def _unsure(self, now_ms: int) -> set[str]:
+        """Return the fallen offices of whom the collector's own line may be the reason."""
+        return {
+            code
+            for code, fall in self._falls.items()
+            if now_ms < fall.unsure_ms or (self._doubtful and now_ms < fall.told_by_ms)
+        }
 
     def _held(self, now_ms: int) -> set[str]:
         """Return the fallen offices whose peers may be falling with them.
@@ -225,3 +245,8 @@ class Court:
                 if len(behind[upstream.code]) > 1:
                     self._shared[site.code] = upstream.code
                     break
+
+
+def _all_in(trouble: Trouble, sites: set[str]) -> bool:
+    """Return whether a trouble is the fall of these offices, and of no other."""
+    return trouble.key[0] in {"down", "area"} and sites.issuperset(trouble.sites)

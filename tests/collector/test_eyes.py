@@ -267,7 +267,7 @@ class Judge:
             self.collector.append,
             lambda site, seen: self.centre.append((site, seen)),
         )
-        self.watch.renew(inventory)
+        self.watch.renew(inventory, time.monotonic())
         self.views = {site.code: SiteView(site.code, State.UP, 0) for site in inventory.sites}
 
     async def run(self, seconds: float) -> None:
