@@ -104,14 +104,14 @@ class Collector:
         self._clock = clock
         self._keys = keys
         self._store = store
-        self._pipeline = Pipeline(inventory.language.value, inventory.timezone, _names(inventory))
+        self._pipeline = Pipeline(inventory.language.value, inventory.timezone, inventory.names)
         self._logbook = logbook
         self._receiver = Receiver(identity.engine_id, keys.lookup, own=notification.own_block)
         self._intake = Intake()
         self._bases = Bases()
         self._anchors = Anchors()
         self._clones = Clones()
-        self._health = Health(_codes(inventory), time.monotonic(), self.now_ms())
+        self._health = Health(inventory.codes, time.monotonic(), self.now_ms())
         self.clerk = clerk
         self.refusals = Refusals()
         self.watch = Watch(self.refusals, clerk.collector_saw, clerk.centre_saw)
@@ -408,19 +408,11 @@ class Collector:
         """Take up a changed inventory: new offices are unknown, gone ones are forgotten."""
         now_ms = self.now_ms()
         self._inventory = inventory
-        self._pipeline.renew(inventory.language.value, inventory.timezone, _names(inventory))
-        self._health.renew(_codes(inventory), now_ms)
+        self._pipeline.renew(inventory.language.value, inventory.timezone, inventory.names)
+        self._health.renew(inventory.codes, now_ms)
         self._lines.keep(self._health.views)
         self.clerk.renew(inventory)
         self.watch.renew(inventory, time.monotonic())
         for code, view in self._health.views.items():
             if view.state is State.SILENT and self.clerk.unjudged(code):
                 self.clerk.silent(code, view.since_ms, now_ms)
-
-
-def _codes(inventory: Inventory) -> list[str]:
-    return [site.code for site in inventory.sites]
-
-
-def _names(inventory: Inventory) -> dict[str, str]:
-    return {site.code: site.name for site in inventory.sites}

@@ -18,6 +18,7 @@ from collector import identity as identities
 from collector.app import Collector
 from collector.clerk import Clerk
 from collector.committer import Committer
+from collector.files import private_folder
 from collector.guard import is_loopback
 from collector.identity import Identity
 from collector.keys import KeyRing
@@ -30,11 +31,11 @@ from collector.server import Serving, Tls, tcp_socket, unix_socket
 from collector.store import Store
 from collector.upkeep import Upkeep
 from collector.web import make_app
-from inventory.load import load
+from inventory.compiled import open_inventory
 from inventory.model import ChannelKind
 from inventory.secret import SecretRef, resolve_text
 from tabuah import sd_notify
-from tabuah.errors import ConfigError, TabuahError
+from tabuah.errors import TabuahError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
@@ -89,7 +90,8 @@ class Program:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._inventory = load(options.inventory)
+        self._inventory: Inventory
+        self._rereads = asyncio.Event()
         self._outboxes: list[channels.Outbox] = []
         self._stopping = asyncio.Event()
         self._failed = False
@@ -99,6 +101,10 @@ class Program:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._rereads.set)
+        private_folder(self._options.data)
+        async with _starting():
+            self._inventory = await self._read()
         identity = Identity.open(self._options.data)
         async with contextlib.AsyncExitStack() as doors:
             doors.enter_context(only_one(self._options.data))
@@ -120,7 +126,6 @@ class Program:
             )
             async with _starting():
                 await self._collector.restore()
-            loop.add_signal_handler(signal.SIGHUP, self._reload)
             await self._serve(store, keys, client)
         if self._failed:
             raise TabuahError("the collector failed; its log says where")
@@ -177,6 +182,7 @@ class Program:
                 self._collector.clerk.run(),
                 self._collector.watch.run(self._collector.mishaps),
                 self._tick(),
+                self._reread_when_asked(),
                 self._upkeep(Upkeep(store), keys),
                 *self._remote_writes(store, client),
                 self._logbook.run(),
@@ -228,12 +234,22 @@ class Program:
     def _taken(self, channel: str, message: Message) -> None:
         self._logbook.taken(channel, message)
 
-    def _reload(self) -> None:
-        try:
-            inventory = load(self._options.inventory)
-        except ConfigError as error:
-            log.error("keeping the old inventory: %s", error)  # noqa: TRY400
-            return
+    async def _read(self) -> Inventory:
+        """Return the inventory as it is now; in a thread, for a large one takes its time."""
+        return await asyncio.to_thread(open_inventory, self._options.inventory, self._options.data)
+
+    async def _reread_when_asked(self) -> None:
+        while True:
+            await self._rereads.wait()
+            self._rereads.clear()
+            try:
+                inventory = await self._read()
+            except TabuahError as error:
+                log.error("keeping the old inventory: %s", error)  # noqa: TRY400
+                continue
+            self._renew(inventory)
+
+    def _renew(self, inventory: Inventory) -> None:
         if inventory.alerts != self._inventory.alerts:
             log.warning("changed alert channels take a restart; the rest is in use now")
         if inventory.remote_write != self._inventory.remote_write:

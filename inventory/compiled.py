@@ -95,6 +95,8 @@ def _compile_apart(directory: Path, path: Path) -> Inventory | None:
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode == ConfigError.exit_code:
         raise ConfigError(Problem(*problem) for problem in json.loads(done.stdout))
+    if done.returncode < 0:  # told to stop; or for want of memory, of which we would need more
+        raise TabuahError(f"{directory}: compiling was ended by signal {-done.returncode}")
     if done.returncode:
         log.warning("%s: not made: %s", path, done.stderr.strip()[-500:] or done.returncode)
         return None
