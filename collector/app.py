@@ -26,6 +26,7 @@ from collector.announcing import alert_of, taken_up
 from collector.bases import Bases
 from collector.clones import Clones
 from collector.delivery import Delivery
+from collector.eyes_metrics import EyesMetrics
 from collector.eyes_watch import Watch
 from collector.health import Change, Health
 from collector.intake import Intake, Verdict
@@ -120,6 +121,7 @@ class Collector:
         self._store_error = ""
         self._store_errors = Seldom()
         self.own = OwnMetrics()
+        self.own.registry.register(EyesMetrics(self.watch, self.refusals))
         self.mishaps = Mishaps(self.own.mishap)
         self.socket: ReceiverSocket
         """Given by the program once it is open."""
