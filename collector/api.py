@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from collector.formats import rfc3339
+from collector.judgement.tracking import Incident
 from collector.live import Received, SiteView, State
 from collector.view import circuit_state, cloned_ms, live_report
 from inventory.model import Site
@@ -92,8 +93,18 @@ def _instant(text: str) -> datetime | None:
         return None
 
 
-def site_json(site: Site, view: SiteView | None, now_ms: int) -> Json:
-    """Return one entry of /api/v1/sites; a site without a view is unknown."""
+def site_json(
+    site: Site, view: SiteView | None, now_ms: int, incident: Incident | None = None
+) -> Json:
+    """Return one entry of /api/v1/sites; a site without a view is unknown.
+
+    Args:
+        site: of the inventory.
+        view: how it is.
+        now_ms: when.
+        incident: the worst open one that names it.
+    """
+    lines = dict(view.lines) if view is not None else {}
     report = live_report(view, now_ms) if view is not None else None
     last = view.last if view is not None else None
     cloned = cloned_ms(view, now_ms) if view is not None else None
@@ -104,11 +115,14 @@ def site_json(site: Site, view: SiteView | None, now_ms: int) -> Json:
         "since": rfc3339(view.since_ms) if view is not None else None,
         "last_report": rfc3339(last.received_ms) if last is not None else None,
         "circuits": [
-            {"id": circuit.id, "state": circuit_state(circuit, site.circuits, report).value}
+            {
+                "id": circuit.id,
+                "state": circuit_state(circuit, site.circuits, report, lines).value,
+            }
             for circuit in site.circuits
         ],
-        "cause": None,
-        "incident": None,
+        "cause": None if incident is None else incident.cause.value,
+        "incident": None if incident is None else incident.id,
         "cloned": rfc3339(cloned) if cloned is not None else None,
     }
 

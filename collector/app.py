@@ -335,6 +335,10 @@ class Collector:
         view = self._health.views.get(code)
         return None if view is None else self.clerk.shown(view)
 
+    def open_incidents(self) -> Sequence[Incident]:
+        """Return what is wrong now, by its begin."""
+        return self.clerk.open_incidents()
+
     def rates(self, code: str) -> Rates | None:
         """Return the traffic of a site's line between its last two reports."""
         return self._lines.rates(code)

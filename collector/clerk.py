@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from collector.judgement.court import Court, Ruling
 from collector.judgement.ledger import Entry, Json, Outage, Subject, outage_body
 from collector.judgement.observe import observe
+from collector.judgement.planned import entered_windows
 from collector.judgement.record import Book, Said, incident_body, read_book, said_body, watch_body
 from collector.live import State
 from collector.opened import opened
@@ -26,7 +27,7 @@ from tabuah.errors import TabuahError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from collector.judgement.evidence import CentreSeen, CollectorSeen, Observation
+    from collector.judgement.evidence import CentreSeen, CollectorSeen, Observation, Window
     from collector.judgement.tracking import Incident
     from collector.ledger_store import LedgerStore
     from collector.live import Received, SiteView
@@ -41,6 +42,9 @@ LATE_AT_ONCE: Final = 100
 RETRY_S: Final = 5.0
 BEFORE_MS: Final = 600_000
 """Of an office with open trouble, so much before it is read at a start."""
+PLAN_MS: Final = 3_600_000
+"""How often announced work that comes again is looked at; it is read so far ahead and more."""
+PLAN_AHEAD_MS: Final = 2 * 86_400_000
 _WORSE: Final = frozenset({State.DEGRADED, State.DOWN})
 _FALLS: Final = frozenset({"down", "area"})
 REACH_MS: Final = 8 * 86_400_000
@@ -61,6 +65,8 @@ class Clerk:
         self._watched: dict[tuple[str, str], int] = {}
         self._outages: dict[str, Outage] = {}
         self._incidents: dict[str, Incident] = {}
+        self._said: list[Said] = []
+        self._planned_ms = 0
 
     # --- what the line brings -----------------------------------------------------------
 
@@ -99,13 +105,23 @@ class Clerk:
             received = opened(row)
             if site is not None and not received.unread:
                 self._observe(observe(received, site))
+        if now_ms - self._planned_ms > PLAN_MS:
+            self._planned_ms = now_ms
+            self._court.plan(_around(entered_windows(self._said, now_ms + PLAN_AHEAD_MS), now_ms))
         ruling = self._court.rule(now_ms)
         self._enter(ruling)
         return ruling.incidents
 
-    def say(self, said: Said) -> None:
-        """Enter what a person said or decided."""
-        self._write([(Subject.PERSON, said_body(said))])
+    async def say(self, said: Said) -> None:
+        """Enter what a person said or decided; it is on disk once this returns.
+
+        Raises:
+            StoreError: it is not.
+        """
+        entry = [(Subject.PERSON, said_body(said))]
+        await asyncio.to_thread(self._ledger.append, _now_ms(), entry)
+        self._said.append(said)
+        self._planned_ms = 0
 
     def renew(self, inventory: Inventory) -> None:
         """Take up a changed inventory."""
@@ -144,6 +160,11 @@ class Clerk:
         """Return the newest version of every incident, by its begin."""
         return sorted(self._incidents.values(), key=lambda one: (one.began_ms, one.id))
 
+    def open_incidents(self) -> list[Incident]:
+        """Return what is wrong now, by its begin."""
+        found = self._court.tracker.open.values()
+        return sorted(found, key=lambda one: (one.began_ms, one.id))
+
     def incident(self, incident_id: str) -> Incident | None:
         """Return the newest version of one incident."""
         return self._incidents.get(incident_id)
@@ -153,6 +174,18 @@ class Clerk:
         kept = (one for one in self._outages.values() if not one.withdrawn)
         return sorted(kept, key=lambda one: (one.began_ms, one.site, one.circuit))
 
+    def said(self) -> list[Said]:
+        """Return what people said and decided, in order."""
+        return list(self._said)
+
+    def entries(self) -> list[Entry]:
+        """Return the whole ledger; blocks on the disk.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        return self._ledger.entries()
+
     # --- start and the disk -------------------------------------------------------------
 
     async def restore(self, store: Store, now_ms: int) -> None:
@@ -161,6 +194,7 @@ class Clerk:
         self._watched = dict(book.watched)
         self._outages = {one.id: one for one in book.outages}
         self._incidents = {one.id: one for one in book.incidents}
+        self._said = list(book.said)
         seen = []
         for row in rows:
             site = self._inventory.find(row.site)
@@ -257,12 +291,20 @@ class Clerk:
         waiting: Sequence[tuple[Subject, Json]] = self._unwritten
         self._unwritten = []
         self._filled.clear()
-        written_ms = time.time_ns() // 1_000_000
         try:
-            await asyncio.to_thread(self._ledger.append, written_ms, waiting)
+            await asyncio.to_thread(self._ledger.append, _now_ms(), waiting)
         except TabuahError as error:
             log.error("the ledger is not written, and tried again: %s", error)  # noqa: TRY400
             self._unwritten = [*waiting, *self._unwritten]
             self._filled.set()
             return False
         return True
+
+
+def _around(windows: Iterable[Window], now_ms: int) -> list[Window]:
+    """Return those that a record which is open to change may touch."""
+    return [one for one in windows if one.ends_ms > now_ms - REACH_MS]
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -263,7 +263,7 @@ def _row(
         loss=formats.percent(language, loss) if loss is not None else "",
         down=formats.bit_rate(language, live.down_bps) if live is not None else "",
         up=formats.bit_rate(language, live.up_bps) if live is not None else "",
-        circuits=_circuits(site, report, language),
+        circuits=_circuits(site, view, report, language),
         cloned=say(language, "cloned") if view is not None and cloned_ms(view, now_ms) else "",
     )
 
@@ -275,11 +275,14 @@ def _last_time(ms: int, now_ms: int, inventory: Inventory, language: Language) -
     return formats.moment(language, ms, now_ms, zone)
 
 
-def _circuits(site: Site, report: Report | None, language: Language) -> tuple[CircuitLine, ...]:
-    if report is None or len(site.circuits) < 2:
+def _circuits(
+    site: Site, view: SiteView | None, report: Report | None, language: Language
+) -> tuple[CircuitLine, ...]:
+    if view is None or report is None or len(site.circuits) < 2:
         return ()
+    judged = dict(view.lines)
     lines = []
     for circuit in site.circuits:
-        state = circuit_state(circuit, site.circuits, report)
+        state = circuit_state(circuit, site.circuits, report, judged)
         lines.append(CircuitLine(circuit.id, state, say(language, f"state.{state.value}")))
     return tuple(lines)

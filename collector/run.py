@@ -25,9 +25,13 @@ from collector.keys import KeyRing
 from collector.ledger_store import LedgerStore
 from collector.logbook import Logbook
 from collector.receiver import ReceiverSocket
+from collector.record_web import record_routes
 from collector.reflector import Reflector
 from collector.remote_write import RemoteWrite
 from collector.server import Serving, Tls, tcp_socket, unix_socket
+from collector.services_web import services_routes
+from collector.sla_store import LedgerSource
+from collector.sla_web import sla_routes
 from collector.store import Store
 from collector.upkeep import Upkeep
 from collector.web import make_app
@@ -40,6 +44,8 @@ from tabuah.errors import TabuahError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
     from pathlib import Path
+
+    from starlette.routing import Route
 
     from alerts.message import Message
     from inventory.model import Inventory
@@ -147,8 +153,10 @@ class Program:
             local = doors.enter_context(unix_socket(options.data / SOCKET_NAME))
             names = (options.http[0], *options.http_names)
             serving = [
-                Serving(make_app(collector, options.token, names), page, options.tls),
-                Serving(make_app(collector), local),
+                Serving(
+                    make_app(collector, options.token, names, self._routes()), page, options.tls
+                ),
+                Serving(make_app(collector, more=self._routes(writable=True)), local),
             ]
             for server in serving:
                 await server.start()
@@ -171,6 +179,30 @@ class Program:
         await asyncio.gather(*tasks, return_exceptions=True)
         (options.data / SOCKET_NAME).unlink(missing_ok=True)
         await asyncio.to_thread(_save, keys)
+
+    def _routes(self, *, writable: bool = False) -> list[Route]:
+        """Return what is shown of the record; on the data folder's socket people may add to it."""
+        collector, sla = self._collector, self._options.data / "sla"
+
+        def source() -> LedgerSource:
+            return LedgerSource(
+                collector.inventory, collector.clerk.entries, sla, collector.now_ms()
+            )
+
+        return [
+            *record_routes(
+                collector.clerk,
+                lambda: collector.inventory,
+                collector.now_ms,
+                writable=writable,
+            ),
+            *sla_routes(source, collector.now_ms),
+            *services_routes(
+                source,
+                lambda site, from_ms, to_ms: collector.reports(site, from_ms, to_ms, None),
+                collector.now_ms,
+            ),
+        ]
 
     def _start_tasks(
         self, store: Store, keys: KeyRing, client: httpx.AsyncClient

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from collector.health import threshold_s
+from collector.judgement.tracking import Incident
 from collector.live import Received, SiteView, State
 from collector.own_metrics import OwnMetrics
 from collector.traffic import Rates
@@ -20,6 +22,7 @@ from tabuah.report import Report
 CLONED_FOR_MS: Final = 600_000
 """How long after its last report a second agent is still said to be there."""
 
+_NOTHING: Final[Mapping[str, State]] = MappingProxyType({})
 _LIVE_STATES = frozenset({State.UP, State.DEGRADED})
 
 
@@ -65,6 +68,9 @@ class Centre(Protocol):
 
     def rates(self, code: str) -> Rates | None:
         """Return the traffic now; None without two reports of the same counter epoch."""
+
+    def open_incidents(self) -> Sequence[Incident]:
+        """Return what is wrong now, by its begin."""
 
     def readiness(self) -> Readiness:
         """Return whether reports are being taken and kept."""
@@ -125,7 +131,17 @@ def circuit_up(circuit: Circuit, circuits: Sequence[Circuit], report: Report) ->
     return any(answers) if answers else None
 
 
-def circuit_state(circuit: Circuit, circuits: Sequence[Circuit], report: Report | None) -> State:
-    """Return the state of one of an office's circuits; without a live report nothing is known."""
+def circuit_state(
+    circuit: Circuit,
+    circuits: Sequence[Circuit],
+    report: Report | None,
+    judged: Mapping[str, State] = _NOTHING,
+) -> State:
+    """Return the state of one of an office's circuits; without a live report nothing is known.
+
+    `judged` are circuits that several reports together showed degraded or down.
+    """
+    if report is not None and circuit.id in judged:
+        return judged[circuit.id]
     up = circuit_up(circuit, circuits, report) if report is not None else None
     return State.UNKNOWN if up is None else State.UP if up else State.DOWN

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -26,6 +26,8 @@ from starlette.staticfiles import StaticFiles
 
 from collector.api import BadRequestError, report_json, selection, site_json
 from collector.guard import SECURITY_HEADERS, Names, SecurityHeaders, Token
+from collector.incident_metrics import active, worst_of
+from collector.judgement.tracking import Incident
 from collector.live import Received, SiteView
 from collector.metrics import CONTENT_TYPE, SitesPage
 from collector.overview import Overview, overview
@@ -42,13 +44,16 @@ _READERS: Final = 2
 
 
 def make_app(
-    centre: Centre, token: str | None = None, names: Collection[str] | None = None
+    centre: Centre,
+    token: str | None = None,
+    names: Collection[str] | None = None,
+    more: Sequence[Route] = (),
 ) -> Starlette:
     """Return the ASGI application that shows `centre`.
 
     With a token every page but /healthz and /readyz asks for it. Without one, serve it on
     loopback or on a socket of mode 0600 only, and on loopback give the names, which may be none,
-    by which it may be asked for beside those of loopback.
+    by which it may be asked for beside those of loopback. `more` are the routes of other modules.
 
     Raises:
         ValueError: the token is empty, and would let everyone in.
@@ -69,6 +74,7 @@ def make_app(
             Route("/readyz", pages.readyz),
             Route("/api/v1/sites", pages.sites),
             Route("/api/v1/sites/{code}/reports", pages.reports),
+            *more,
             Mount("/static", StaticFiles(directory=_HERE / "static")),
         ],
         middleware=middleware,
@@ -130,17 +136,27 @@ class _Pages:
         pack = _accepts_gzip(request.headers.get("accept-encoding", ""))
         async with self._one_scrape:
             body = await asyncio.to_thread(
-                self._render_metrics, list(self._centre.views()), self._centre.now_ms(), pack=pack
+                self._render_metrics,
+                list(self._centre.views()),
+                self._centre.open_incidents(),
+                self._centre.now_ms(),
+                pack=pack,
             )
         headers = {"content-type": CONTENT_TYPE, "vary": "accept-encoding"}
         if pack:
             headers["content-encoding"] = "gzip"
         return Response(body, headers=headers)
 
-    def _render_metrics(self, views: list[SiteView], now_ms: int, *, pack: bool) -> bytes:
+    def _render_metrics(
+        self, views: list[SiteView], incidents: Sequence[Incident], now_ms: int, *, pack: bool
+    ) -> bytes:
         own = self._centre.own
         with own.render_seconds.time():
-            body = self._sites.render(self._centre.inventory, views, now_ms) + own.render()
+            body = (
+                self._sites.render(self._centre.inventory, views, now_ms)
+                + active(incidents)
+                + own.render()
+            )
             return gzip.compress(body, 1, mtime=0) if pack else body
 
     async def healthz(self, _: Request) -> Response:
@@ -157,7 +173,8 @@ class _Pages:
         """Answer with every site of the inventory."""
         views = {view.code: view for view in self._centre.views()}
         now_ms = self._centre.now_ms()
-        body = await asyncio.to_thread(_sites_body, self._centre.inventory, views, now_ms)
+        worst = worst_of(self._centre.open_incidents())
+        body = await asyncio.to_thread(_sites_body, self._centre.inventory, views, worst, now_ms)
         return Response(body, media_type="application/json")
 
     async def reports(self, request: Request) -> Response:
@@ -191,8 +208,18 @@ class _Pages:
             )
 
 
-def _sites_body(inventory: Inventory, views: Mapping[str, SiteView], now_ms: int) -> bytes:
-    return _dump([site_json(site, views.get(site.code), now_ms) for site in inventory.sites])
+def _sites_body(
+    inventory: Inventory,
+    views: Mapping[str, SiteView],
+    worst: Mapping[str, Incident],
+    now_ms: int,
+) -> bytes:
+    return _dump(
+        [
+            site_json(site, views.get(site.code), now_ms, worst.get(site.code))
+            for site in inventory.sites
+        ]
+    )
 
 
 def _language(asked: str | None, otherwise: Language) -> Language:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from collector.judgement.tracking import Incident
 from collector.live import Received, SiteView, State
 from collector.own_metrics import OwnMetrics
 from collector.traffic import Rates
@@ -189,6 +190,10 @@ class FakeCentre:
     stored: list[Received] = field(default_factory=list)
     own: OwnMetrics = field(default_factory=OwnMetrics)
     time_ms: int = NOW_MS
+    incidents: list[Incident] = field(default_factory=list)
+
+    def open_incidents(self) -> list[Incident]:
+        return self.incidents
 
     def now_ms(self) -> int:
         return self.time_ms
