@@ -57,6 +57,7 @@ peers() {
     want smilint smitools
     want prometheus prometheus
     want promtool prometheus
+    want amtool prometheus-alertmanager
     want victoria-metrics victoria-metrics
     # Its server is not in the PATH.
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"

@@ -33,6 +33,7 @@ ABOUT = {
     "demo": About("Fourteen offices on this machine, over lines that can be cut.", "demo"),
     "enrol": About("Make an office's configuration, its key included.", "centre"),
     "inventory": About("Check the inventory.", "centre"),
+    "monitoring": About("Rules and configurations for Prometheus and Alertmanager.", "centre"),
     "simulate": About("Simulate many offices, to load a collector or to rehearse.", "centre"),
     "sites": About("List the offices and their state.", "centre"),
 }
