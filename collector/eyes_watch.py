@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 LOOK_S: Final = 0.2
 SAY_AGAIN_MS: Final = 5_000
 """How often the judge is told what has not changed."""
+REFUSALS_MS: Final = 30_000
+"""The same for counts of refusals, which may change a thousand times a second."""
 LATE_MS: Final = 3_000
 """Past the shortest interval: with no report for so long and no reference, nobody is heard."""
 NEVER_S: Final = 60.0
@@ -59,6 +61,7 @@ class Watch:
         self._mute: set[str] = set()
         """References that were complained of."""
         self._said: CollectorSeen | None = None
+        self._forgotten = False
         self._told: dict[str, CentreSeen] = {}
         """Of the offices that are not heard."""
 
@@ -107,30 +110,35 @@ class Watch:
             if references is False and view.last is not None:
                 newest_ms = max(newest_ms, view.last.received_ms)
         if references is None:
-            self._said = None
+            self._forget(now, now_ms)
             return
         listened = self._began is not None and (now - self._began) * 1000 > self._late_ms
         heard = not listened or now_ms - newest_ms <= self._late_ms
         seen = CollectorSeen(now_ms, references, references or heard)
         before = self._said
-        same = before is not None and before.references is references
-        if (
-            not same
-            or before is None
-            or before.hearing is not seen.hearing
-            or self._old(before, seen)
-        ):
+        changed = before is None or (before.references, before.hearing) != (
+            seen.references,
+            seen.hearing,
+        )
+        if changed or before is None or _old(before, seen, SAY_AGAIN_MS):
             self._said = seen
             self._collector_saw(seen)
 
     # --- its steps ----------------------------------------------------------------------
 
+    def _forget(self, now: float, now_ms: int) -> None:
+        """Tell once that nothing is known of the line: there are no references, or no pings.
+
+        After a start it is waited: what was known before it may be so still.
+        """
+        waited = self._began is not None and now - self._began >= NEVER_S
+        if self._said is not None or (waited and not self._forgotten):
+            self._said, self._forgotten = None, True
+            self._collector_saw(CollectorSeen(now_ms))
+
     @property
     def _late_ms(self) -> int:
         return self._interval_ms + LATE_MS
-
-    def _old(self, before: CollectorSeen, seen: CollectorSeen) -> bool:
-        return not 0 <= seen.at_ms - before.at_ms < SAY_AGAIN_MS
 
     def _tell_of(self, code: str, now_ms: int) -> None:
         seen = CentreSeen(
@@ -139,9 +147,11 @@ class Watch:
             wrong_digests=self._refusals.count(code, Reason.WRONG_DIGEST),
             not_in_window=self._refusals.count(code, Reason.NOT_IN_WINDOW),
         )
-        before = self._told.get(code, CentreSeen(0))
-        self._told[code] = seen
-        if _without_time(seen) != _without_time(before):
+        before = self._told.setdefault(code, CentreSeen(now_ms - REFUSALS_MS))
+        refused = (seen.wrong_digests, seen.not_in_window)
+        news = refused != (before.wrong_digests, before.not_in_window)
+        if seen.address is not before.address or (news and _old(before, seen, REFUSALS_MS)):
+            self._told[code] = seen
             self._centre_saw(code, seen)
 
     def _complain(self) -> None:
@@ -166,5 +176,5 @@ class Watch:
         self.eyes.unable(key)
 
 
-def _without_time(seen: CentreSeen) -> tuple[bool | None, int, int]:
-    return seen.address, seen.wrong_digests, seen.not_in_window
+def _old(before: CentreSeen | CollectorSeen, seen: CentreSeen | CollectorSeen, ms: int) -> bool:
+    return not 0 <= seen.at_ms - before.at_ms < ms

@@ -8,7 +8,7 @@ was seen: None is never read as 'well' or 'ill'.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -127,8 +127,23 @@ def diagnose(case: Case) -> Verdict:
     for rule in RULES:
         verdict = rule(case)
         if verdict is not None:
-            return verdict
-    return _unknown(case)
+            return _with_refusals(case, verdict)
+    return _with_refusals(case, _unknown(case))
+
+
+def _with_refusals(case: Case, verdict: Verdict) -> Verdict:
+    """Return the verdict with what is shown beside it and decided nothing: anyone can send it."""
+    seen = case.centre
+    if case.gap is not Gap.OPEN or seen is None or not (seen.wrong_digests or seen.not_in_window):
+        return verdict
+    said = Evidence(
+        Source.COLLECTOR,
+        seen.at_ms,
+        f"datagrams in its name failed authentication: {seen.wrong_digests} wrong digests, "
+        f"{seen.not_in_window} outside the time window; a bad key or clock looks so, anyone can "
+        "send them, and they decide nothing",
+    )
+    return replace(verdict, evidence=(*verdict.evidence, said))
 
 
 def _verdict(case: Case, cause: Cause, reason: str, *evidence: Evidence) -> Verdict:
@@ -209,18 +224,9 @@ def _agent(case: Case) -> Verdict | None:
                 "the gateway ran on while the agent's host rebooted",
             )
             return _verdict(case, Cause.AGENT, "only the agent's host restarted", said)
-    if case.gap is Gap.OPEN and seen is not None:
-        if seen.address:
-            said = Evidence(Source.COLLECTOR, seen.at_ms, "the office's address answers")
-            return _verdict(case, Cause.AGENT, "the line answers, the agent does not", said)
-        if seen.wrong_digests or seen.not_in_window:
-            said = Evidence(
-                Source.COLLECTOR,
-                seen.at_ms,
-                f"reports in its name failed authentication: {seen.wrong_digests} wrong digests, "
-                f"{seen.not_in_window} outside the time window",
-            )
-            return _verdict(case, Cause.AGENT, "it speaks, with a bad key or clock", said)
+    if case.gap is Gap.OPEN and seen is not None and seen.address:
+        said = Evidence(Source.COLLECTOR, seen.at_ms, "the office's address answers")
+        return _verdict(case, Cause.AGENT, "the line answers, the agent does not", said)
     return None
 
 

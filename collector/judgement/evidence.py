@@ -188,7 +188,8 @@ class CentreSeen:
     address: bool | None = None
     """Whether the office's public address answered."""
     wrong_digests: int = 0
-    """Reports in its name that failed authentication, since the last good one (usmStats)."""
+    """Reports in its name that failed authentication, since the last good one (usmStats): anyone
+    can send those, so they are shown and decide nothing."""
     not_in_window: int = 0
 
 
