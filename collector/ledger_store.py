@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Row, insert, select
 
-from collector.judgement.ledger import Entry, Fault, Json, Subject, append, verify
+from collector.judgement.ledger import Entry, Json, Subject
 from collector.schema import ledger
+from tabuah.chain import Fault, Link, append, verify
 
 if TYPE_CHECKING:
     from collector.store import Store
@@ -73,4 +74,4 @@ class LedgerStore:
 
 
 def _entry(row: Row[tuple[int, int, str, str, str, str]]) -> Entry:
-    return Entry(row.number, row.written_ms, Subject(row.subject), row.body, row.previous, row.hash)
+    return Link(row.number, row.written_ms, Subject(row.subject), row.body, row.previous, row.hash)

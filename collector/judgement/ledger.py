@@ -1,9 +1,8 @@
 """The ledger: every verdict in every version, appended and chained, never overwritten.
 
-Each entry carries the SHA-256 of its own canonical JSON and of the entry before it, so that a
-changed, removed or inserted one shows (`verify`), and whoever keeps a copy of one hash can prove
-that nothing up to it was touched. A verdict that proved wrong is followed by a new version; one
-that proved empty (the line was good all the while) by a version that says so.
+The chain is `tabuah.chain`: a changed, removed or inserted entry shows. A verdict that proved wrong
+is followed by a new version; one that proved empty (the line was good all the while) by a version
+that says so.
 
 Storage is `collector/ledger_store.py`.
 """
@@ -11,7 +10,6 @@ Storage is `collector/ledger_store.py`.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,10 +20,8 @@ from typing import Final
 from collector.judgement.evidence import Cause, Confidence, Evidence, Source
 from collector.judgement.outages import Finding
 from collector.stretches import COUNTABLE_CAUSES, Kind, Stretch
+from tabuah.chain import Link, canonical
 from tabuah.speech import rfc3339
-
-GENESIS: Final = "0" * 64
-"""What stands before the first entry."""
 
 _COLUMNS: Final = (
     "number",
@@ -60,19 +56,8 @@ class Subject(Enum):
     """What a person decided or wrote: liability, ticket, note."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of the ledger."""
-
-    number: int
-    """From 1, without holes."""
-    written_ms: int
-    subject: Subject
-    body: str
-    """Canonical JSON."""
-    previous: str
-    """The hash of the entry before, in hex."""
-    hash: str
+Entry = Link[Subject]
+"""One line of the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,49 +95,6 @@ class Outage:
             and self.confidence is other.confidence
             and self.reason == other.reason
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Where a chain is broken."""
-
-    number: int
-    why: str
-
-
-def canonical(body: Mapping[str, object]) -> str:
-    """Return the one JSON text of a body: sorted keys, no spaces, ASCII."""
-    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-
-
-def append(last: Entry | None, written_ms: int, subject: Subject, body: Json) -> Entry:
-    """Return the entry that follows `last`."""
-    number = 1 if last is None else last.number + 1
-    previous = GENESIS if last is None else last.hash
-    text = canonical(body)
-    return Entry(
-        number,
-        written_ms,
-        subject,
-        text,
-        previous,
-        _hash(number, written_ms, subject, text, previous),
-    )
-
-
-def verify(entries: Iterable[Entry]) -> Fault | None:
-    """Return the first place where the chain does not hold; None when it does."""
-    previous = GENESIS
-    for number, entry in enumerate(entries, start=1):
-        if entry.number != number:
-            return Fault(number, f"entry {number} is missing; {entry.number} stands in its place")
-        if entry.previous != previous:
-            return Fault(number, f"entry {number} does not follow the one before it")
-        made = _hash(entry.number, entry.written_ms, entry.subject, entry.body, entry.previous)
-        if made != entry.hash:
-            return Fault(number, f"entry {number} was changed after it was written")
-        previous = entry.hash
-    return None
 
 
 def outage_body(outage: Outage) -> Json:
@@ -374,16 +316,3 @@ def _overlaps(outage: Outage, finding: Finding) -> bool:
         far if finding.ended_ms is None else finding.ended_ms,
     )
     return begins < ends or outage.began_ms == finding.began_ms
-
-
-def _hash(number: int, written_ms: int, subject: Subject, body: str, previous: str) -> str:
-    text = canonical(
-        {
-            "number": number,
-            "written_ms": written_ms,
-            "subject": subject.value,
-            "body": body,
-            "previous": previous,
-        }
-    )
-    return hashlib.sha256(text.encode()).hexdigest()

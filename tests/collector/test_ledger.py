@@ -12,15 +12,12 @@ from collector.judgement.ledger import (
     Entry,
     Outage,
     Subject,
-    append,
-    canonical,
     export_csv,
     export_json,
     newest,
     outage_body,
     read_outage,
     stretches,
-    verify,
 )
 from collector.judgement.record import (
     Act,
@@ -34,6 +31,7 @@ from collector.judgement.tracking import Incident
 from collector.ledger_store import LedgerStore
 from collector.store import Store
 from collector.stretches import Kind
+from tabuah.chain import append, canonical, verify
 
 BEGIN_MS = 1_795_500_000_000
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from collector.judgement.evidence import Cause, Confidence, Evidence, Source, Window
-from collector.judgement.ledger import Entry, Outage, Subject, append, outage_body
+from collector.judgement.ledger import Entry, Outage, Subject, outage_body
 from collector.judgement.planned import entered_windows
 from collector.judgement.record import Act, Book, Said, incident_body, said_body, watch_body
 from collector.judgement.tracking import Incident
@@ -17,6 +17,7 @@ from collector.sla_source import report_month
 from collector.sla_store import LedgerSource
 from collector.stretches import Kind, kind_of_downtime
 from inventory.model import Circuit, Inventory, Site
+from tabuah.chain import append
 from tests.support.months import AFTER, CIRCUIT, HOUR, NOVEMBER, SITE, contract
 
 BEGIN = NOVEMBER.window[0]

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from collector.judgement.ledger import Entry, Json, Subject, append, outage_body, verify
+from collector.judgement.ledger import Entry, Json, Subject, outage_body
 from collector.judgement.record import (
     Act,
     Said,
@@ -27,6 +27,7 @@ from collector.sla_source import Key, report_month
 from collector.sla_versions import Version
 from inventory.hours import parse_hours
 from inventory.model import ClockStart, Exclusion, Formula, Inventory, Sla
+from tabuah.chain import append, verify
 from tests.support.histories import Told, Yaml, begin_of, end_of, inventory_of, ms, windows_of
 
 USUAL = Sla(

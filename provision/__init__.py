@@ -1,0 +1,1 @@
+"""Safe pushes of configuration to offices' gateways: planned, armed, applied, proven or undone."""
