@@ -110,3 +110,16 @@ async def test_what_was_refused_in_an_offices_name_is_counted_until_it_is_heard(
     assert refusals.count(KUBUNG, Reason.WRONG_DIGEST) == 1
     lone.office(KUBUNG, epoch=2).reports(1)
     assert refusals.count(KUBUNG, Reason.WRONG_DIGEST) == 0
+
+
+async def test_what_the_centre_sees_is_in_the_metrics(lone: Centre) -> None:
+    see(lone, answers=True)
+    kubung = lone.office()
+    kubung._client._user = replace(kubung._client._user, auth_key=bytes(32))
+    kubung.reports(1)
+    lone.collector.watch.pings["answered"] = 3
+    page = lone.collector.own.render().decode()
+    assert 'tabuah_reference_up{reference="192.0.2.1"} 1.0' in page
+    assert 'tabuah_centre_pings_total{outcome="answered"} 3.0' in page
+    refused = f'tabuah_site_refused_datagrams_total{{reason="wrong_digest",site="{KUBUNG}"}} 1.0'
+    assert refused in page or refused.replace("1.0", "1") in page, page
