@@ -33,6 +33,26 @@ CIRCUIT_INFO = Family(
 LOCATION = Family(
     "tabuah_site_location_info", "gauge", "Where a site is (WGS 84 degrees); always 1."
 )
+OBJECTIVE = Family(
+    "tabuah_circuit_objective_ratio",
+    "gauge",
+    "Availability that the circuit's contract promises, as the inventory has it.",
+)
+BANDWIDTH = Family(
+    "tabuah_circuit_bandwidth_bytes_per_second",
+    "gauge",
+    "Bandwidth that the circuit's contract gives, by direction as the office sees it.",
+)
+SERVING = Family(
+    "tabuah_site_serving",
+    "gauge",
+    "Whether the site is within its service hours; always, if it has none.",
+)
+SERVICE_OBJECTIVE = Family(
+    "tabuah_service_objective_ratio",
+    "gauge",
+    "Share of its checks that ought to succeed, as the inventory has it.",
+)
 LAST = Family(
     "tabuah_report_last_timestamp_seconds",
     "gauge",
@@ -79,6 +99,11 @@ SERVICE_UP = Family(
 SERVICE_DURATION = Family(
     "tabuah_service_duration_seconds", "gauge", "Time of each step of the service's check."
 )
+CERTIFICATE = Family(
+    "tabuah_service_certificate_remaining_seconds",
+    "gauge",
+    "Time until the service's certificate ends, in whole days; negative when it has ended.",
+)
 BACKLOG = Family(
     "tabuah_agent_backlog_reports", "gauge", "Reports in the agent's spool not yet acknowledged."
 )
@@ -103,8 +128,9 @@ WRITTEN = Family(
 
 FAMILIES = (
     *(SITE_STATE, SITE_UP, CIRCUIT_UP, SITE_INFO, CIRCUIT_INFO, LOCATION),
+    *(OBJECTIVE, BANDWIDTH, SERVING, SERVICE_OBJECTIVE),
     *(LAST, CLONES, REPORT_RTT, SUCCESS, RTT, LOSS, JITTER, ONE_WAY_LOSS),
     *(IF_UP, IF_SPEED, RX_BYTES, TX_BYTES, RX_ERRORS, TX_ERRORS),
-    *(RX_DISCARDS, TX_DISCARDS, SERVICE_UP, SERVICE_DURATION),
+    *(RX_DISCARDS, TX_DISCARDS, SERVICE_UP, SERVICE_DURATION, CERTIFICATE),
     *(BACKLOG, DROPPED, SKEW, RESIDENT, WRITTEN),
 )

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from collector import families, readings
 from collector.live import Received, SiteView, State
 from collector.view import circuit_up, live
-from inventory.model import Inventory, Site
+from inventory.model import Circuit, Inventory, Site
 from tabuah.measurement import Measurement, OneWay, Phases, Role
 from tabuah.report import Device, Interface, Report
 
@@ -139,9 +140,19 @@ class SitesPage:
         shown = (*families.FAMILIES, *readings.FAMILIES)
         out: _Out = {family: list(self._info.get(family, ())) for family in shown}
         seen = {view.code: view for view in views}
+        local = datetime.fromtimestamp(now_ms / 1000, inventory.timezone)
         for site in inventory.sites:
-            _site(out, self._texts[site.code], site, seen.get(site.code), now_ms)
+            text = self._texts[site.code]
+            serving = site.hours is None or site.hours.covers(local)
+            out[families.SERVING].append(f"{text.plain}{int(serving)}")
+            _site(out, text, site, seen.get(site.code), now_ms)
         return b"".join(_family(family, lines) for family, lines in out.items())
+
+
+_FROM_INVENTORY = (
+    *(families.SITE_INFO, families.CIRCUIT_INFO, families.LOCATION),
+    *(families.OBJECTIVE, families.BANDWIDTH, families.SERVICE_OBJECTIVE),
+)
 
 
 class Measured:
@@ -171,7 +182,7 @@ def _family(family: families.Family, lines: list[str]) -> bytes:
 
 
 def _info(inventory: Inventory) -> _Out:
-    out: _Out = {families.SITE_INFO: [], families.CIRCUIT_INFO: [], families.LOCATION: []}
+    out: _Out = {family: [] for family in _FROM_INVENTORY}
     for site in inventory.sites:
         about = labels(
             site=site.code,
@@ -199,7 +210,22 @@ def _info(inventory: Inventory) -> _Out:
                 role=circuit.role.value,
             )
             out[families.CIRCUIT_INFO].append(f"{line}1")
+            _promised(out, site, circuit)
+    for service in inventory.services.values():
+        if service.objective is not None:
+            line = labels(service=service.code)
+            out[families.SERVICE_OBJECTIVE].append(f"{line}{service.objective}")
     return out
+
+
+def _promised(out: _Out, site: Site, circuit: Circuit) -> None:
+    same = {"site": site.code, "circuit": circuit.id}
+    if circuit.sla is not None:
+        out[families.OBJECTIVE].append(f"{labels(**same)}{circuit.sla.availability}")
+    if circuit.bandwidth is not None:
+        for direction, mbps in (("down", circuit.bandwidth.down), ("up", circuit.bandwidth.up)):
+            line = labels(**same, direction=direction)
+            out[families.BANDWIDTH].append(f"{line}{mbps * 1e6 / 8:.0f}")
 
 
 def _site(out: _Out, text: _SiteText, site: Site, view: SiteView | None, now_ms: int) -> None:
@@ -280,13 +306,20 @@ def _one_way(out: _Out, line: str, way: OneWay | None) -> None:
 def _services(out: _Out, text: _SiteText, measurements: tuple[Measurement, ...]) -> None:
     good: dict[str, bool] = {}
     phases: dict[str, Phases] = {}
+    days: dict[str, int] = {}
     for one in measurements:
         if one.service is not None:
             good[one.service] = good.get(one.service, True) and one.good
             if one.phases is not None:
                 phases.setdefault(one.service, one.phases)
+            if one.certificate_days is not None:
+                days[one.service] = min(
+                    days.get(one.service, one.certificate_days), one.certificate_days
+                )
     for service, up in good.items():
         out[families.SERVICE_UP].append(f"{text.service(service)}{int(up)}")
+    for service, left in days.items():
+        out[families.CERTIFICATE].append(f"{text.service(service)}{left * 86400}")
     for service, spent in phases.items():
         for phase, spent_us in (
             ("resolve", spent.resolve_us),

@@ -5,8 +5,12 @@ What the sites say is in `collector/metrics.py`; this is what happens to it on t
 
 from __future__ import annotations
 
+import math
 import platform
+import shutil
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import Final
 
 from prometheus_client import (
@@ -108,6 +112,15 @@ class OwnMetrics:
         ).labels(__version__, platform.python_version()).set(1)
         ProcessCollector(registry=self.registry)
 
+    def watch_disk(self, folder: Path) -> None:
+        """Show how full the disk is that holds `folder`; asked of the system at each scrape."""
+        for name, says, of in (
+            ("tabuah_data_size_bytes", "Size of the disk that holds the data folder.", "total"),
+            ("tabuah_data_free_bytes", "Of it, what the collector may still write.", "free"),
+        ):
+            gauge = Gauge(name, says, registry=self.registry)
+            gauge.set_function(partial(_disk, folder, of))
+
     def count(self, outcome: str, reports: int = 1) -> None:
         """Count what became of reports.
 
@@ -132,6 +145,14 @@ class OwnMetrics:
     def render(self) -> bytes:
         """Return the families in the text format 0.0.4, without the client's `_created` series."""
         return generate_latest(_WithoutCreated(self.registry))
+
+
+def _disk(folder: Path, of: str) -> float:
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError:  # gone, or its filesystem is: no figure is better than a false one
+        return math.nan
+    return usage.total if of == "total" else usage.free
 
 
 class _WithoutCreated(CollectorRegistry):

@@ -130,6 +130,7 @@ class Program:
                 logbook=self._logbook,
                 clerk=Clerk(self._inventory, LedgerStore(store)),
             )
+            self._collector.own.watch_disk(self._options.data)
             async with _starting():
                 await self._collector.restore()
             await self._serve(store, keys, client)

@@ -7,6 +7,8 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,8 @@ from collector.metrics import SitesPage, labels
 from collector.own_metrics import OUTCOMES, OwnMetrics
 from collector.readings import FAMILIES as READING_FAMILIES
 from collector.readings import SHOWN
-from inventory.model import Circuit, Inventory, Site
+from inventory.hours import parse_hours
+from inventory.model import Bandwidth, Circuit, Inventory, Service, Site, Sla
 from tabuah.measurement import Phases, Role, Status
 from tabuah.reading import Reading, ReadingKind
 from tabuah.report import Agent, Device, Report
@@ -135,6 +138,7 @@ def test_a_site_never_heard_of_is_unknown_and_has_its_info() -> None:
         "tabuah_site_state",
         "tabuah_site_info",
         "tabuah_site_location_info",
+        "tabuah_site_serving",
         "tabuah_circuit_info",
     }
 
@@ -148,6 +152,7 @@ def test_silence_takes_the_measurements_off_the_page_and_keeps_the_last_time(
         "tabuah_site_state",
         "tabuah_site_info",
         "tabuah_site_location_info",
+        "tabuah_site_serving",
         "tabuah_circuit_info",
         "tabuah_report_last_timestamp_seconds",
         "tabuah_site_clone_reports_total",
@@ -417,3 +422,45 @@ def test_a_reading_that_is_said_twice_is_shown_once() -> None:
     named = [kind for kind in ReadingKind if SHOWN[kind].label]
     found = [name for name, _ in samples if name in {f.name for f in READING_FAMILIES}]
     assert len(found) == len(ReadingKind) + 2 * len(named)
+
+
+def test_what_was_promised_stands_beside_what_is_measured() -> None:
+    sla = Sla(Decimal("0.995"))
+    line = replace(TELKOM, sla=sla, bandwidth=Bandwidth(down=20, up=10))
+    one_office = replace(offices().sites[0], circuits=(line,), hours=parse_hours("Mon 07:30-16:00"))
+    siak = Service("siak", "SIAK", "https://siak.example/", objective=Decimal("0.99"))
+    known = replace(offices(), sites=(one_office,), services={"siak": siak})
+    monday = int(datetime(2026, 11, 23, 7, 30, tzinfo=known.timezone).timestamp() * 1000)
+    for at_ms, serving in ((monday, 1), (monday - 1, 0)):
+        samples = parse(SitesPage().render(known, [], at_ms))
+        same = {"site": one_office.code, "circuit": line.id}
+        assert one(samples, "tabuah_circuit_objective_ratio", **same) == 0.995
+        given = {
+            direction: one(
+                samples, "tabuah_circuit_bandwidth_bytes_per_second", direction=direction, **same
+            )
+            for direction in ("down", "up")
+        }
+        assert given == {"down": 2_500_000, "up": 1_250_000}
+        assert one(samples, "tabuah_service_objective_ratio", service="siak") == 0.99
+        assert one(samples, "tabuah_site_serving", site=one_office.code) == serving
+
+
+def test_a_certificate_that_ends_is_counted_down() -> None:
+    ending = replace(service(), certificate_days=12)
+    known = replace(view(KUBUNG), last=received(report(KUBUNG, [ending])))
+    samples = rendered([known])
+    name = "tabuah_service_certificate_remaining_seconds"
+    assert one(samples, name, site=KUBUNG, service="siak") == 12 * 86_400
+
+
+def test_the_disk_is_asked_at_each_scrape_and_a_lost_one_has_no_figure(tmp_path: Path) -> None:
+    own = OwnMetrics()
+    folder = tmp_path / "data"
+    folder.mkdir()
+    own.watch_disk(folder)
+    samples = parse(own.render())
+    free, size = one(samples, "tabuah_data_free_bytes"), one(samples, "tabuah_data_size_bytes")
+    assert 0 < free <= size
+    folder.rmdir()
+    assert math.isnan(one(parse(own.render()), "tabuah_data_free_bytes"))
