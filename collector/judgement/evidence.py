@@ -160,6 +160,8 @@ class Observation:
     gateway: bool | None = None
     """Whether the gateway answered, by ping or poll."""
     gateway_uptime_ms: int | None = None
+    skew_ms: int = 0
+    """The office's clock minus the true time, as far as it is not believed."""
     on_battery: bool | None = None
     """Whether the UPS runs on its battery."""
     circuits: tuple[Look, ...] = ()

@@ -48,6 +48,7 @@ def observe(received: Received, site: Site, before: Report | None = None) -> Obs
         backlog=report.agent.backlog,
         gateway=_gateway_answers(report, gateway),
         gateway_uptime_ms=_uptime_ms(gateway),
+        skew_ms=report.wall_ms - received.time_ms if received.corrected else 0,
         on_battery=_on_battery(report.devices),
         circuits=tuple(_look(c, site, report, gateway, before) for c in site.circuits),
         services=_services(report),

@@ -44,6 +44,8 @@ def _resume_site(site: SiteNow, incident: Incident, now_ms: int) -> None:
     line = site.lines.get(incident.circuits[0]) if incident.circuits else None
     if kind == "battery":
         site.battery_ms = began_ms
+    elif kind == "clock":
+        site.clock.wrong_ms = began_ms
     elif kind == "service":
         down = Standing(State.DOWN, began_ms)
         site.services[incident.key[1]] = ServiceNow(down, SERVICE_FAILS, began_ms)

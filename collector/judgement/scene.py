@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from collector.judgement.clock import Clock
 from collector.judgement.faces import FAILING, Face, face
 from collector.judgement.quality import WINDOW_MS, Quality
 from collector.judgement.runs import WEAK_CYCLES
@@ -64,6 +65,7 @@ class SiteNow:
     services: dict[str, ServiceNow] = field(default_factory=dict)
     battery_ms: int | None = None
     """Since when its UPS runs on battery."""
+    clock: Clock = field(default_factory=Clock)
     last: Observation | None = None
 
     @property
@@ -124,6 +126,7 @@ class Scene:
                 slow = slow or line_now.standing.state is State.DEGRADED
         now.standing = now.standing.signal(Signal.SLOW if slow else Signal.GOOD, seen.received_ms)
         self._services(now, seen)
+        now.clock.add(seen.received_ms, seen.skew_ms)
         if not seen.on_battery:
             now.battery_ms = None
         elif now.battery_ms is None:

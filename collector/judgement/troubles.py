@@ -38,6 +38,7 @@ POWER_LOST: Final = "TabuahPowerLost"
 GATEWAY_FAULT: Final = "TabuahGatewayFault"
 SERVICE_DOWN: Final = "TabuahServiceDown"
 AGENT_FAULT: Final = "TabuahAgentFault"
+CLOCK_SKEW: Final = "TabuahClockSkew"
 ISOLATED: Final = "TabuahCollectorIsolated"
 
 _NAMES: Final = {
@@ -64,7 +65,9 @@ class Trouble:
 
     @property
     def severity(self) -> str:
-        """Return critical or warning."""
+        """Return critical, warning or info."""
+        if self.alertname == CLOCK_SKEW:
+            return "info"
         return "critical" if self.alertname in _CRITICAL else "warning"
 
 
@@ -86,6 +89,7 @@ def troubles(
         found.append(core)
     found += _services(scene)
     found += _batteries(scene)
+    found += _clocks(scene)
     return found
 
 
@@ -255,4 +259,16 @@ def _batteries(scene: Scene) -> list[Trouble]:
             Cause.POWER, Confidence.FINAL, (said,), "mains lost; the line still carries"
         )
         found.append(Trouble(("battery", code), POWER_LOST, (code,), now.battery_ms, verdict))
+    return found
+
+
+def _clocks(scene: Scene) -> list[Trouble]:
+    """Return the offices whose clock is wrong, or was when they were last heard."""
+    found = []
+    for code, now in scene.sites.items():
+        since_ms = now.clock.wrong_ms
+        if since_ms is not None:
+            said = Evidence(Source.AGENT, since_ms, now.clock.says())
+            verdict = Verdict(Cause.AGENT, Confidence.FINAL, (said,), "its reports are placed right")
+            found.append(Trouble(("clock", code), CLOCK_SKEW, (code,), since_ms, verdict))
     return found
