@@ -52,3 +52,26 @@ def output_option(*formats: str, says: str | None = None) -> Callable[[F], F]:
         show_default=True,
         help=says,
     )
+
+
+def record_data_option() -> Callable[[F], F]:
+    """Return `--data DIR` of a group and of its commands, wherever it was typed: `data_given`."""
+    return click.option(
+        "--data",
+        metavar="DIR",
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+        help="The collector's data folder.",
+    )
+
+
+def data_given(ctx: click.Context, own: Path | None) -> Path:
+    """Return the folder that a command was given, or its group.
+
+    Raises:
+        UsageError: neither was.
+    """
+    group: object = ctx.obj
+    data = own or (group if isinstance(group, Path) else None)
+    if data is None:
+        raise click.UsageError("Missing option '--data'.", ctx)
+    return data

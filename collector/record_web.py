@@ -22,11 +22,9 @@ from collector.api import BadRequestError, Selection, selection
 from collector.judgement.ledger import Entry, Outage, export_json
 from collector.judgement.planned import Plan, plans
 from collector.judgement.record import Said, read_book
-from collector.judgement_json import incident_json, outage_json, overlapping
-from collector.record_json import plan_json
+from collector.record_json import in_month, incidents_json, outages_json, plan_json
 from collector.said import read_said
-from collector.sla_web import parse_month
-from collector.story import people_json, story_json
+from collector.story import story_json
 from collector.ticket import draft
 from inventory.secret import SecretRef
 from tabuah.errors import ConfigError, NothingMatchedError, TabuahError, did_you_mean
@@ -94,22 +92,10 @@ class _Pages:
 
     async def incidents(self, request: Request) -> Response:
         """Answer with all incidents, or those asked for."""
-        found = self._record.incidents()
+        found, said = self._record.incidents(), self._record.said()
         asked, want = self._asked(request, ("status",), {site for i in found for site in i.sites})
-        status = asked.get("status")
-        if status not in {None, "open", "closed"}:
-            raise BadRequestError(f"'status' is '{status}'; write open or closed")
-        site, said = asked.get("site"), self._record.said()
-        chosen = [
-            one
-            for one in found
-            if (site is None or site in one.sites)
-            and (status is None or one.open is (status == "open"))
-            and (want.to_ms is None or one.began_ms < want.to_ms)
-            and (want.from_ms is None or one.ended_ms is None or one.ended_ms > want.from_ms)
-        ][: want.limit]
         return await _json(
-            lambda: [{**incident_json(one), **people_json(said, one.id)} for one in chosen]
+            lambda: incidents_json(found, said, asked.get("site"), asked.get("status"), want)
         )
 
     async def story(self, request: Request) -> Response:
@@ -142,13 +128,9 @@ class _Pages:
 
     async def outages(self, request: Request) -> Response:
         """Answer with the newest version of the outages that are asked for."""
-        found = self._record.outages()
+        found, said = self._record.outages(), self._record.said()
         asked, want = self._asked(request, (), {one.site for one in found})
-        said = self._record.said()
-        chosen = overlapping(found, asked.get("site"), want.from_ms, want.to_ms)[: want.limit]
-        return await _json(
-            lambda: [{**outage_json(one), **people_json(said, one.id)} for one in chosen]
-        )
+        return await _json(lambda: outages_json(found, said, asked.get("site"), want))
 
     async def maintenance(self, _: Request) -> Response:
         """Answer with the announced work, the inventory's too."""
@@ -202,15 +184,7 @@ class _Pages:
                 inventory.site(site)
             except NothingMatchedError as error:
                 raise HTTPException(404, str(error)) from error
-        if "month" not in named:
-            return named, want
-        if want.from_ms is not None or want.to_ms is not None:
-            raise BadRequestError("'month' stands without 'from' and 'to'")
-        try:
-            begin_ms, end_ms = parse_month(named["month"], inventory).window
-        except ValueError as error:
-            raise BadRequestError(f"'month': {error}") from error
-        return named, Selection(begin_ms, end_ms, want.limit)
+        return named, in_month(want, named.get("month"), inventory.timezone)
 
 
 async def _json(make: Callable[[], object]) -> Response:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -67,8 +68,8 @@ def sla_routes(source: Callable[[], SlaSource], now_ms: Callable[[], int]) -> li
     return [Route("/sla", page), Route("/api/v1/sla", api)]
 
 
-def parse_month(text: str, inventory: Inventory) -> Month:
-    """Return the month that `text` (2026-11) names in the inventory's zone.
+def parse_month(text: str, zone: ZoneInfo) -> Month:
+    """Return the month that `text` (2026-11) names in a zone.
 
     Raises:
         ValueError: with words that say how a month is written.
@@ -76,7 +77,7 @@ def parse_month(text: str, inventory: Inventory) -> Month:
     match = _MONTH.fullmatch(text)
     if match is None or not 1971 <= int(match[1]) <= 9998:
         raise ValueError(f"'{text}' is no month; write it like 2026-11")
-    return Month(int(match[1]), int(match[2]), inventory.timezone)
+    return Month(int(match[1]), int(match[2]), zone)
 
 
 def asked(parameters: list[tuple[str, str]], inventory: Inventory, now_ms: int) -> Asked:
@@ -93,7 +94,7 @@ def asked(parameters: list[tuple[str, str]], inventory: Inventory, now_ms: int) 
             raise BadRequestError(f"unknown parameter '{name}' (known: {known}){hint}")
     today = local(now_ms, inventory.timezone)
     try:
-        month = parse_month(given.get("month", f"{today:%Y-%m}"), inventory)
+        month = parse_month(given.get("month", f"{today:%Y-%m}"), inventory.timezone)
     except ValueError as error:
         raise BadRequestError(f"'month': {error}") from error
     language = given.get("lang", inventory.language.value)

@@ -32,10 +32,14 @@ ABOUT = {
     "data": About("Check, back up and restore what the centre keeps.", "centre"),
     "demo": About("Fourteen offices on this machine, over lines that can be cut.", "demo"),
     "enrol": About("Make an office's configuration, its key included.", "centre"),
+    "incidents": About("What is wrong and what was; tickets, notes, liability.", "centre"),
     "inventory": About("Check the inventory.", "centre"),
+    "maintenance": About("Announced work.", "centre"),
     "monitoring": About("Rules and configurations for Prometheus and Alertmanager.", "centre"),
+    "outages": About("The ledger of outages; its proof; exports.", "centre"),
     "simulate": About("Simulate many offices, to load a collector or to rehearse.", "centre"),
     "sites": About("List the offices and their state.", "centre"),
+    "sla": About("A month's availability and restitution, by contract.", "centre"),
 }
 
 
