@@ -22,6 +22,7 @@ BENCHMARKS = {
     "agent": "memory, CPU and writes of an office's agent; beside collectd, vmagent, ...",
     "bytes": "IP bytes a day on an office's line, in network namespaces (root)",
     "catchup": "a day of backlog over 256 kbit/s and 600 ms, live reports beside it (root)",
+    "kills": "kill -9 of collector and agents under load, 200 times, and a cut of 180 s",
 }
 
 

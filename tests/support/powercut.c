@@ -7,6 +7,9 @@
  *
  * Syncs are written down after the call: only one that has returned promises anything. Memory that
  * is mapped is not seen: of SQLite that is the -shm file alone, which nobody needs after a cut.
+ *
+ * With POWERCUT_SLOW, a file elsewhere that holds a number, each sync in the folder takes so many
+ * milliseconds more; the number may change meanwhile. A journal may be left out then.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -19,31 +22,33 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { WRITE = 1, TRUNCATE = 2, SYNC = 3, UNLINK = 4, RENAME = 5, CREATE = 6 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char root[PATH_MAX];
-static int journal = -2;
+static int started, journal = -1;
+static int (*plain_open)(const char *, int, ...);
 
 #define REAL(type, name, ...)                                      \
     static type (*real)(__VA_ARGS__);                              \
     if (!real) real = (type (*)(__VA_ARGS__))dlsym(RTLD_NEXT, name)
 
 static void start(void) {
-    if (journal != -2) return;
+    if (started) return;
     const char *place = getenv("POWERCUT_JOURNAL"), *folder = getenv("POWERCUT_ROOT");
-    journal = -1;
-    if (!place || !folder || !realpath(folder, root)) return;
-    int (*real_open)(const char *, int, ...) = dlsym(RTLD_NEXT, "open");
-    journal = real_open(place, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    started = 1;
+    plain_open = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, "open");
+    if (!folder || !realpath(folder, root)) root[0] = 0;
+    else if (place) journal = plain_open(place, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
 static int ours(const char *path) {
     start();
     size_t length = strlen(root);
-    return journal >= 0 && strncmp(path, root, length) == 0 &&
+    return length && strncmp(path, root, length) == 0 &&
            (path[length] == '/' || path[length] == 0);
 }
 
@@ -51,7 +56,7 @@ static int ours(const char *path) {
 static int of(int fd, char *path) {
     char link[64];
     start();
-    if (journal < 0 || fd == journal) return 0;
+    if (!root[0] || fd == journal) return 0;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t length = readlink(link, path, PATH_MAX - 1);
     if (length <= 0) return 0;
@@ -62,7 +67,7 @@ static int of(int fd, char *path) {
 static int named(const char *given, char *path) {
     char folder[PATH_MAX];
     start();
-    if (journal < 0) return 0;
+    if (!root[0]) return 0;
     const char *slash = strrchr(given, '/');
     if (snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - given) : 1,
                  slash ? given : ".") < 0 ||
@@ -74,6 +79,7 @@ static int named(const char *given, char *path) {
 }
 
 static void record(uint8_t kind, const char *path, uint64_t offset, const void *data, uint32_t n) {
+    if (journal < 0) return;
     uint32_t length = strlen(path);
     struct iovec parts[] = {{&kind, 1}, {&length, 4}, {&offset, 8}, {&n, 4},
                             {(void *)path, length}, {(void *)data, n}};
@@ -119,8 +125,23 @@ int ftruncate(int fd, off_t size) {
 
 int ftruncate64(int fd, off64_t size) { return ftruncate(fd, size); }
 
+/* Wait as a slow disk lets one wait: others go on meanwhile. */
+static void dawdle(int fd) {
+    char path[PATH_MAX], text[16] = "";
+    const char *slow = getenv("POWERCUT_SLOW");
+    pthread_mutex_lock(&lock);
+    int affected = slow && of(fd, path);
+    pthread_mutex_unlock(&lock);
+    int file = affected ? plain_open(slow, O_RDONLY | O_CLOEXEC) : -1;
+    if (file < 0) return;
+    long ms = read(file, text, sizeof text - 1) > 0 ? atol(text) : 0;
+    close(file);
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+}
+
 static int synced(int (*real)(int), int fd) {
     char path[PATH_MAX];
+    dawdle(fd);
     pthread_mutex_lock(&lock);
     int done = real(fd);
     if (done == 0 && of(fd, path)) record(SYNC, path, 0, "", 0);

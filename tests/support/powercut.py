@@ -1,4 +1,4 @@
-"""Power cuts, simulated: what a disk may hold when the power went at some moment.
+"""Power cuts, simulated: what a disk may hold when the power went at some moment. And slow disks.
 
 A program runs under a small preloaded library (`powercut.c`, built by the C compiler) that writes
 down what it does to the files of one folder. Afterwards a `Recording` tells what a disk may hold
@@ -110,6 +110,18 @@ def library(folder: Path) -> Path:
     )
     subprocess.run(argv, check=True, timeout=60)
     return made
+
+
+def slowed(folder: Path, built: Path, control: Path) -> dict[str, str]:
+    """Return the environment of a program whose syncs of files in `folder` take longer.
+
+    By as many milliseconds as `control` says at the time; none while it is not there.
+    """
+    return {
+        "LD_PRELOAD": str(built),
+        "POWERCUT_ROOT": str(folder),
+        "POWERCUT_SLOW": str(control),
+    }
 
 
 def record(argv: Sequence[str], root: Path, built: Path, timeout: float = 60) -> Recording:

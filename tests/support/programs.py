@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ class Centre:
 
     def __init__(self, folder: Path, *, interval: str = "1s", alerts: str = "{}") -> None:
         self.folder = folder
+        self._interval = interval
         self.data = folder / "centre"
         self.reports = free_port(socket.SOCK_DGRAM)
         self.reflector = free_port(socket.SOCK_DGRAM)
@@ -99,6 +100,27 @@ sites:
         out.write_text(told)
         return out
 
+    def add_sites(self, codes: Sequence[str]) -> None:
+        """Add offices like the first to the inventory, without probes."""
+        with (self.inventory / "inventory.yaml").open("a") as inventory:
+            for code in codes:
+                inventory.write(
+                    f'  - {{code: "{code}", name: Kantor {code}, interval: {self._interval}, '
+                    "circuits: [{id: telkom}]}\n"
+                )
+
+    def enrol_at(self, site: str, collector: str) -> Path:
+        """Return the configuration, made by `tabuah enrol`, of an office with such a collector."""
+        out = self.folder / f"agent-{site}.toml"
+        made = self.tabuah(
+            *("enrol", site, "--inventory", str(self.inventory), "--data", str(self.data)),
+            *("--collector", collector, "--out", str(out)),
+        )
+        assert made.returncode == 0, made.stderr
+        told = re.sub('data = ".*"', f'data = "{self.folder / site}"', out.read_text())
+        out.write_text(told)
+        return out
+
     def copy(self, config: Path, name: str) -> Path:
         """Return a copy of an office's configuration, with a data folder of its own."""
         made = self.folder / f"{name}.toml"
@@ -106,15 +128,18 @@ sites:
         made.chmod(0o600)
         return made
 
-    def start_collector(self, tabuah: tuple[str, ...] = TABUAH, more: tuple[str, ...] = ()) -> None:
-        """Start it with `more` options, and wait until it is ready."""
-        self.collector = self.start(
+    @property
+    def collector_words(self) -> tuple[str, ...]:
+        """The command line that runs the collector, after `tabuah`."""
+        return (
             *("collector", "run", "--inventory", str(self.inventory), "--data", str(self.data)),
             *("--listen", f"127.0.0.1:{self.reports}", "--reflect", f"127.0.0.1:{self.reflector}"),
             *("--http", f"127.0.0.1:{self.http}"),
-            *more,
-            tabuah=tabuah,
         )
+
+    def start_collector(self, tabuah: tuple[str, ...] = TABUAH, more: tuple[str, ...] = ()) -> None:
+        """Start it with `more` options, and wait until it is ready."""
+        self.collector = self.start(*self.collector_words, *more, tabuah=tabuah)
         seconds_until(lambda: self.get("readyz").status_code == 200, 20)
 
     def start_agent(
