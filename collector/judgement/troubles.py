@@ -269,6 +269,7 @@ def _clocks(scene: Scene) -> list[Trouble]:
         since_ms = now.clock.wrong_ms
         if since_ms is not None:
             said = Evidence(Source.AGENT, since_ms, now.clock.says())
-            verdict = Verdict(Cause.AGENT, Confidence.FINAL, (said,), "its reports are placed right")
+            reason = "its reports are placed at the true time"
+            verdict = Verdict(Cause.AGENT, Confidence.FINAL, (said,), reason)
             found.append(Trouble(("clock", code), CLOCK_SKEW, (code,), since_ms, verdict))
     return found
