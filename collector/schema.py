@@ -16,6 +16,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -24,7 +25,7 @@ from sqlalchemy import (
     Table,
 )
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest migration: what a database must carry for this program to use it."""
 
 VERSION_TABLE = "alembic_version"
@@ -169,6 +170,19 @@ ledger = Table(
     Column("body", String, nullable=False),
     Column("previous", String, nullable=False),
     Column("hash", String, nullable=False),
+)
+
+
+# What foreign devices said by themselves: `collector.traps.book` says what a body holds.
+traps = Table(
+    "traps",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("site", String, nullable=False),  # empty = nobody can tell whose it is
+    Column("at_ms", BigInteger, nullable=False),
+    Column("body", String, nullable=False),
+    Index("traps_by_site", "site", "at_ms"),
+    Index("traps_by_time", "at_ms"),
 )
 
 
