@@ -8,7 +8,7 @@ when everything has been read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from inventory.secret import SecretRef
@@ -62,7 +62,7 @@ class Scope:
 
     def inside(self, step: str) -> Scope:
         """Return the scope one step further down."""
-        return replace(self, path=f"{self.path}{step}: ")
+        return Scope(self.file, self.findings, f"{self.path}{step}: ")
 
     def where(self, node: Node) -> str:
         """Return FILE:LINE."""

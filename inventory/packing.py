@@ -24,7 +24,7 @@ T = TypeVar("T")
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 _Read = Callable[[Json], object]
 
-_PLAIN = (type(None), bool, int, float, str)
+_PLAIN = frozenset({type(None), bool, int, float, str})
 _BY_TEXT: dict[type, Callable[[str], object]] = {
     Decimal: Decimal,
     Path: Path,
@@ -40,17 +40,22 @@ def pack(value: object) -> Json:
     Raises:
         TypeError: it is of a kind that no inventory has.
     """
+    if type(value) in _PLAIN:
+        return cast("Json", value)
     if isinstance(value, Enum):
         return cast("Json", value.value)
-    if isinstance(value, _PLAIN):
-        return value
     if is_dataclass(value) and not isinstance(value, type):
-        packed = [
-            (pack(getattr(value, one.name)), _default(one)) for one in _init_fields(type(value))
-        ]
-        while packed and packed[-1][0] == packed[-1][1]:
-            packed.pop()
-        return [each for each, _ in packed]
+        packed: list[Json] = []
+        left_out: list[Json] = []
+        for name, default in _places(type(value)):
+            one = pack(getattr(value, name))
+            if one == default:
+                left_out.append(one)
+            else:
+                packed += left_out
+                packed.append(one)
+                left_out = []
+        return packed
     if isinstance(value, (tuple, list)):
         return [pack(item) for item in value]
     if isinstance(value, Mapping):
@@ -60,6 +65,12 @@ def pack(value: object) -> Json:
     if isinstance(value, (Decimal, Path, ZoneInfo)):
         return str(value)
     raise TypeError(f"cannot pack {type(value).__name__}")
+
+
+@lru_cache(maxsize=256)
+def _places(kind: type) -> tuple[tuple[str, object], ...]:
+    """Return the names of a dataclass' fields, and what stands for each where it is left out."""
+    return tuple((one.name, _default(one)) for one in _init_fields(kind))
 
 
 @lru_cache(maxsize=256)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from ipaddress import ip_address
 from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -58,6 +59,7 @@ def token(word: str) -> str:
     return word
 
 
+@cache
 def one_of(kind: type[E]) -> Callable[[str], E]:
     """Return a reader of the enum's values."""
     words = {str(member.value): member for member in kind}

@@ -147,20 +147,23 @@ def _build(events: Iterator[yaml.Event], name: str) -> Node | None:
     documents = 0
     for event in events:
         line = event.start_mark.line + 1 if event.start_mark else 1
-        where = f"{name}:{line}"
         node: Node
         size = depth = 1
         if isinstance(event, yaml.ScalarEvent):
             if event.tag not in _STR_TAGS:
-                raise _refusal(where, f"tag {event.tag} is not used here; write a plain value")
+                raise _refusal(
+                    f"{name}:{line}", f"tag {event.tag} is not used here; write a plain value"
+                )
             node = Scalar(line, event.value, event.implicit[0] and event.tag is None)
             if event.anchor is not None:
                 anchors[event.anchor] = (node, 1, 1)
         elif isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent)):
             if event.tag not in (None, "!"):
-                raise _refusal(where, f"tag {event.tag} is not used here; write a plain value")
+                raise _refusal(
+                    f"{name}:{line}", f"tag {event.tag} is not used here; write a plain value"
+                )
             if len(stack) >= MAX_DEPTH:
-                raise _refusal(where, f"is nested deeper than {MAX_DEPTH} levels")
+                raise _refusal(f"{name}:{line}", f"is nested deeper than {MAX_DEPTH} levels")
             opened = Mapping(line) if isinstance(event, yaml.MappingStartEvent) else Sequence(line)
             stack.append(_Open(opened, event.anchor))
             if event.anchor is not None:
@@ -173,20 +176,24 @@ def _build(events: Iterator[yaml.Event], name: str) -> Node | None:
                 anchors[closed.anchor] = (node, size, depth)
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor not in anchors:
-                raise _refusal(where, f"alias *{event.anchor} has no anchor before it")
+                raise _refusal(f"{name}:{line}", f"alias *{event.anchor} has no anchor before it")
             known = anchors[event.anchor]
             if known is None:
-                raise _refusal(where, f"alias *{event.anchor} stands inside its own anchor")
+                raise _refusal(
+                    f"{name}:{line}", f"alias *{event.anchor} stands inside its own anchor"
+                )
             node, size, depth = known
             repeated += size
             if repeated > MAX_REPEATED:
-                raise _refusal(where, "its aliases repeat too much")
+                raise _refusal(f"{name}:{line}", "its aliases repeat too much")
             if len(stack) + depth > MAX_DEPTH:
-                raise _refusal(where, f"is nested deeper than {MAX_DEPTH} levels")
+                raise _refusal(f"{name}:{line}", f"is nested deeper than {MAX_DEPTH} levels")
         elif isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
-                raise _refusal(where, "holds a second document (---); one file is one document")
+                raise _refusal(
+                    f"{name}:{line}", "holds a second document (---); one file is one document"
+                )
             continue
         else:
             continue
