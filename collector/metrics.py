@@ -2,8 +2,8 @@
 
 Written by hand because 7,285 offices with forty gauges each take prometheus-client five to six
 seconds of CPU and this a few tenths: label texts are made once, and a scrape only puts numbers
-behind them. Every scrape is built anew, so a site that is gone from the inventory is gone from
-the page.
+behind them. What an office's report says is rendered again when there is a newer one. A site that
+is gone from the inventory is gone from the page.
 
 Measurements are those of the newest live report or absent: silence is no value. What stays for
 every site is its state, when it last reported, and the info series.
@@ -11,19 +11,26 @@ every site is its state, when it last reported, and the info series.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
 from collector import families, readings
-from collector.live import Received, SiteView, State
-from collector.view import circuit_up, live
+from collector.live import Heard, Received, SiteView, State
+from collector.view import LIVE_STATES, circuit_up, live_until_ms
 from inventory.model import Circuit, Inventory, Site
 from tabuah.measurement import Measurement, OneWay, Phases, Role
 from tabuah.report import Device, Interface, Report
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+FAMILIES = (*families.FAMILIES, *readings.FAMILIES)
+"""In the order of the page."""
+
+KEPT = 10_000
+"""Sites whose texts are kept between scrapes, some 20 kB each."""
 
 _OPER_UP = 1
 _OPER_UNKNOWN = 4
@@ -120,39 +127,80 @@ def _cached(texts: dict[_Key, _Text], key: _Key, make: Callable[[], _Text]) -> _
     return text
 
 
+class _Office:
+    """What is kept of a site between scrapes: texts, and what its newest report came to."""
+
+    __slots__ = ("_last", "_measured", "_until_ms", "circuits", "hours", "info", "text")
+
+    def __init__(self, site: Site) -> None:
+        self.text = _SiteText(site.code)
+        self.circuits = site.circuits
+        self.hours = site.hours
+        self.info = _joined(_info(site))
+        self._last: Heard | None = None
+        self._until_ms = 0
+        self._measured: list[tuple[families.Family, str]] = []
+
+    def measured(self, last: Heard, now_ms: int) -> list[tuple[families.Family, str]]:
+        """Return the lines of a report by family; nothing when it is too old to be the present."""
+        if last != self._last:
+            received = last.opened()
+            out: _Out = defaultdict(list)
+            _measured(out, self.text, self.circuits, received)
+            self._last, self._until_ms = last, live_until_ms(received)
+            self._measured = _joined(out)
+        return self._measured if now_ms <= self._until_ms else []
+
+
+def _joined(out: _Out) -> list[tuple[families.Family, str]]:
+    return [(family, f"\n{family.name}".join(lines)) for family, lines in out.items()]
+
+
 class SitesPage:
-    """Renders the sites' families, and keeps their label texts between scrapes."""
+    """Renders the sites' families, and keeps their texts between scrapes."""
 
     def __init__(self) -> None:
         self._inventory: Inventory | None = None
-        self._texts: dict[str, _SiteText] = {}
-        self._info: _Out = {}
+        self._offices: dict[str, _Office] = {}
 
     def render(self, inventory: Inventory, views: Iterable[SiteView], now_ms: int) -> bytes:
         """Return the page's part that speaks of sites; sites outside the inventory are left out.
 
         CPU-bound and long for thousands of sites: call it in a worker thread, one at a time.
         """
+        seen = {view.code: view for view in views}
+        shown = ((code, seen.get(code)) for code in inventory.codes)
+        out = {
+            **self.lines(inventory, shown, now_ms),
+            families.SERVICE_OBJECTIVE: of_services(inventory),
+        }
+        return b"".join(head(one) + body(one, out.get(one, ())) for one in FAMILIES)
+
+    def lines(
+        self, inventory: Inventory, views: Iterable[tuple[str, SiteView | None]], now_ms: int
+    ) -> Mapping[families.Family, Sequence[str]]:
+        """Return some sites' lines by family, without its name; some hold several lines."""
         if inventory is not self._inventory:
             self._inventory = inventory
-            self._texts = {site.code: _SiteText(site.code) for site in inventory.sites}
-            self._info = _info(inventory)
-        shown = (*families.FAMILIES, *readings.FAMILIES)
-        out: _Out = {family: list(self._info.get(family, ())) for family in shown}
-        seen = {view.code: view for view in views}
+            self._offices = {}
+        out: _Out = defaultdict(list)
         local = datetime.fromtimestamp(now_ms / 1000, inventory.timezone)
-        for site in inventory.sites:
-            text = self._texts[site.code]
-            serving = site.hours is None or site.hours.covers(local)
-            out[families.SERVING].append(f"{text.plain}{int(serving)}")
-            _site(out, text, site, seen.get(site.code), now_ms)
-        return b"".join(_family(family, lines) for family, lines in out.items())
+        for code, view in views:
+            office = self._office(inventory, code)
+            if office is not None:
+                _site(out, office, view, now_ms, local)
+        return out
 
-
-_FROM_INVENTORY = (
-    *(families.SITE_INFO, families.CIRCUIT_INFO, families.LOCATION),
-    *(families.OBJECTIVE, families.BANDWIDTH, families.SERVICE_OBJECTIVE),
-)
+    def _office(self, inventory: Inventory, code: str) -> _Office | None:
+        office = self._offices.get(code)
+        if office is None:
+            site = inventory.find(code)
+            if site is None:
+                return None
+            office = _Office(site)
+            if len(self._offices) < KEPT:
+                self._offices[code] = office
+        return office
 
 
 class Measured:
@@ -164,57 +212,66 @@ class Measured:
 
     def lines(self, received: Received) -> Iterator[tuple[str, str, str]]:
         """Yield name, labels in braces, and value; not what only the collector itself can say."""
-        out: _Out = {family: [] for family in (*families.FAMILIES, *readings.FAMILIES)}
-        _measured(out, self._text, self.site, received)
+        out: _Out = defaultdict(list)
+        _measured(out, self._text, self.site.circuits, received)
         for family, lines in out.items():
             for line in lines:
                 labelled, _, value = line.rpartition(" ")
                 yield family.name, labelled, value
 
 
-def _family(family: families.Family, lines: list[str]) -> bytes:
-    head = f"# HELP {family.name} {family.help}\n# TYPE {family.name} {family.kind}\n"
+def head(family: families.Family) -> bytes:
+    """Return what stands before a family's samples."""
+    return f"# HELP {family.name} {family.help}\n# TYPE {family.name} {family.kind}\n".encode()
+
+
+def body(family: families.Family, lines: Sequence[str]) -> bytes:
+    """Return a family's samples."""
     if not lines:
-        return head.encode()
-    body = family.name + f"\n{family.name}".join(lines)
+        return b""
+    text = family.name + f"\n{family.name}".join(lines)
     # A name from a file may hold what UTF-8 cannot; one bad label must not cost the page.
-    return f"{head}{body}\n".encode(errors="replace")
+    return f"{text}\n".encode(errors="replace")
 
 
-def _info(inventory: Inventory) -> _Out:
-    out: _Out = {family: [] for family in _FROM_INVENTORY}
-    for site in inventory.sites:
-        about = labels(
+def of_services(inventory: Inventory) -> list[str]:
+    """Return the lines of `families.SERVICE_OBJECTIVE`, which speaks of no site."""
+    return [
+        f"{labels(service=service.code)}{service.objective}"
+        for service in inventory.services.values()
+        if service.objective is not None
+    ]
+
+
+def _info(site: Site) -> _Out:
+    out: _Out = defaultdict(list)
+    about = labels(
+        site=site.code,
+        name=site.name,
+        kind=site.kind.value,
+        kecamatan=site.kecamatan,
+        kabupaten=site.kabupaten,
+        upstream=site.upstream or "",
+    )
+    out[families.SITE_INFO].append(f"{about}1")
+    if site.location is not None:
+        place = labels(
             site=site.code,
-            name=site.name,
-            kind=site.kind.value,
-            kecamatan=site.kecamatan,
-            kabupaten=site.kabupaten,
-            upstream=site.upstream or "",
+            latitude=str(site.location.lat),
+            longitude=str(site.location.lon),
         )
-        out[families.SITE_INFO].append(f"{about}1")
-        if site.location is not None:
-            place = labels(
-                site=site.code,
-                latitude=str(site.location.lat),
-                longitude=str(site.location.lon),
-            )
-            out[families.LOCATION].append(f"{place}1")
-        for circuit in site.circuits:
-            line = labels(
-                site=site.code,
-                circuit=circuit.id,
-                provider=circuit.provider,
-                product=circuit.product,
-                technology=circuit.technology.value if circuit.technology else "",
-                role=circuit.role.value,
-            )
-            out[families.CIRCUIT_INFO].append(f"{line}1")
-            _promised(out, site, circuit)
-    for service in inventory.services.values():
-        if service.objective is not None:
-            line = labels(service=service.code)
-            out[families.SERVICE_OBJECTIVE].append(f"{line}{service.objective}")
+        out[families.LOCATION].append(f"{place}1")
+    for circuit in site.circuits:
+        line = labels(
+            site=site.code,
+            circuit=circuit.id,
+            provider=circuit.provider,
+            product=circuit.product,
+            technology=circuit.technology.value if circuit.technology else "",
+            role=circuit.role.value,
+        )
+        out[families.CIRCUIT_INFO].append(f"{line}1")
+        _promised(out, site, circuit)
     return out
 
 
@@ -228,10 +285,15 @@ def _promised(out: _Out, site: Site, circuit: Circuit) -> None:
             out[families.BANDWIDTH].append(f"{line}{mbps * 1e6 / 8:.0f}")
 
 
-def _site(out: _Out, text: _SiteText, site: Site, view: SiteView | None, now_ms: int) -> None:
+def _site(out: _Out, office: _Office, view: SiteView | None, now_ms: int, local: datetime) -> None:
+    text = office.text
+    for family, lines in office.info:
+        out[family].append(lines)
+    serving = office.hours is None or office.hours.covers(local)
+    out[families.SERVING].append(f"{text.plain}{int(serving)}")
     state = view.state if view is not None else State.UNKNOWN
     out[families.SITE_STATE].extend(text.states(state))
-    if state in (State.UP, State.DEGRADED):
+    if state in LIVE_STATES:
         out[families.SITE_UP].append(f"{text.plain}1")
     elif state is State.DOWN:
         out[families.SITE_UP].append(f"{text.plain}0")
@@ -239,16 +301,15 @@ def _site(out: _Out, text: _SiteText, site: Site, view: SiteView | None, now_ms:
         return
     out[families.LAST].append(f"{text.plain}{view.last.received_ms / 1000}")
     out[families.CLONES].append(f"{text.plain}{view.clone_reports}")
-    received = live(view, now_ms)
-    if received is None:
-        return
-    _measured(out, text, site, received)
+    if state in LIVE_STATES:
+        for family, lines in office.measured(view.last, now_ms):
+            out[family].append(lines)
 
 
-def _measured(out: _Out, text: _SiteText, site: Site, received: Received) -> None:
+def _measured(out: _Out, text: _SiteText, circuits: Sequence[Circuit], received: Received) -> None:
     report = received.report
-    for circuit in site.circuits:
-        up = circuit_up(circuit, site.circuits, report)
+    for circuit in circuits:
+        up = circuit_up(circuit, circuits, report)
         if up is not None:
             out[families.CIRCUIT_UP].append(f"{text.circuit(circuit.id)}{int(up)}")
     if received.skew_ms is not None:

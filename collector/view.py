@@ -23,7 +23,8 @@ CLONED_FOR_MS: Final = 600_000
 """How long after its last report a second agent is still said to be there."""
 
 _NOTHING: Final[Mapping[str, State]] = MappingProxyType({})
-_LIVE_STATES = frozenset({State.UP, State.DEGRADED})
+LIVE_STATES: Final = frozenset({State.UP, State.DEGRADED})
+"""Those in which a report may be shown as the present."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +99,17 @@ def live(view: SiteView, now_ms: int) -> Received | None:
     own threshold of silence, so that it never takes a number away before the judge does.
     """
     last = view.last
-    if last is None or view.state not in _LIVE_STATES:
+    if last is None or view.state not in LIVE_STATES:
         return None
     received = last.opened()
+    return received if now_ms <= live_until_ms(received) else None
+
+
+def live_until_ms(received: Received) -> int:
+    """Return until when a report may be shown as the present, if its office is up."""
     report = received.report
     bound_s = max(60.0, 2 * threshold_s(report.interval_ms, report.agent.srtt_ms))
-    return received if now_ms - last.received_ms <= 1000 * bound_s else None
+    return received.received_ms + round(1000 * bound_s)
 
 
 def cloned_ms(view: SiteView, now_ms: int) -> int | None:
