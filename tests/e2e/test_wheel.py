@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OURS = ("tabuah", "agent", "collector", "inventory", "alerts", "demo")
+OURS = ("tabuah", "agent", "collector", "provision", "inventory", "alerts", "demo")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,71 @@
+"""What the offices report, asked of the running collector over its socket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from provision.gate import Heard, Seen
+from tabuah.errors import TabuahError
+
+_LOOK_BACK = timedelta(minutes=15)
+_LIMIT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """The collector that keeps the data folder `data`."""
+
+    data: Path
+
+    def reports(self, site: str, now: datetime) -> list[Heard]:
+        """Return an office's recent reports.
+
+        Raises:
+            TabuahError: no collector answers there, or it refuses.
+        """
+        since = (now - _LOOK_BACK).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        path = f"/api/v1/sites/{site}/reports"
+        socket = self.data / "collector.sock"
+        try:
+            with httpx.Client(
+                transport=httpx.HTTPTransport(uds=str(socket)), timeout=_LIMIT_S
+            ) as client:
+                answer = client.get(f"http://collector{path}", params={"from": since})
+        except httpx.HTTPError as error:
+            raise TabuahError(
+                f"{site}: no collector answers at {socket} ({error}): without the office's own "
+                "reports nothing can be confirmed; start it, or name the right --data"
+            ) from error
+        if answer.is_error:
+            raise TabuahError(f"{site}: the collector answers {answer.status_code}: {answer.text}")
+        return [heard(entry) for entry in answer.json()]
+
+
+def heard(entry: Mapping[str, Any]) -> Heard:
+    """Return one entry of /api/v1/sites/CODE/reports."""
+    received = datetime.fromisoformat(str(entry["received"]))
+    return Heard(
+        epoch=str(entry["epoch"]),
+        seq=int(entry["seq"]),
+        received_ms=round(received.timestamp() * 1000),
+        interval_ms=int(entry["interval_ms"]),
+        late=bool(entry["late"]),
+        path=str(entry["path"]),
+        seen=tuple(
+            Seen(
+                probe=str(one["probe"]),
+                good=bool(one["good"]),
+                run=int(one["run"]),
+                rtt_us=None if one["rtt"] is None else int(one["rtt"]["mean_us"]),
+                sent=int(one["sent"]),
+                received=int(one["received"]),
+            )
+            for one in entry["measurements"]
+        ),
+    )

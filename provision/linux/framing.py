@@ -1,0 +1,83 @@
+"""How configurations travel to and from `deadman.sh`: named runs of lines. Pure.
+
+`#NAME` begins one, every line of it has one sign before it, `#end` says that all is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from provision.configuration import Scope, Sections
+from tabuah.errors import DecodeError
+
+_FIXED = ("ip", "sysctl", "nftables", "frr")
+
+
+def encode(frames: Mapping[str, str]) -> str:
+    """Return the frames as text for the script's stdin."""
+    out = []
+    for name, text in frames.items():
+        out.append(f"#{name}\n")
+        out += [f" {line}\n" for line in text.splitlines()]
+    return "".join(out) + "#end\n"
+
+
+def decode(text: str) -> dict[str, str]:
+    """Return the frames of what the script printed.
+
+    Raises:
+        DecodeError: it is cut off, or something else.
+    """
+    frames: dict[str, list[str]] = {}
+    current: list[str] | None = None
+    for line in text.splitlines():
+        if line.startswith("#"):
+            current = frames.setdefault(line[1:], [])
+        elif current is None:
+            raise DecodeError(f"the device printed what was not expected: {line[:80]!r}")
+        else:
+            current.append(line[1:])
+    if "end" not in frames:
+        raise DecodeError("the device's answer is cut off")
+    return {
+        name: "".join(f"{line}\n" for line in lines)
+        for name, lines in frames.items()
+        if name != "end"
+    }
+
+
+def scope_frames(scope: Scope) -> dict[str, str]:
+    """Return the scope as frames."""
+    frames = {
+        "interfaces": "".join(f"{name}\n" for name in scope.interfaces),
+        "keys": "".join(f"{key}\n" for key in scope.keys),
+        "files.list": "".join(f"{file.mode} {file.path}\n" for file in scope.files),
+    }
+    if scope.nftables:
+        frames["nftables"] = ""
+    if scope.frr:
+        frames["frr"] = ""
+    return frames
+
+
+def section_frames(sections: Sections, scope: Scope, prefix: str) -> dict[str, str]:
+    """Return a configuration as frames, each name after `prefix`."""
+    numbers = {file.path: number for number, file in enumerate(scope.files)}
+    return {
+        prefix + (name if name in _FIXED else f"files/{numbers[name]}"): text
+        for name, text in sections.items()
+    }
+
+
+def sections(frames: Mapping[str, str], scope: Scope, prefix: str = "") -> dict[str, str]:
+    """Return the configuration that is in the frames of that prefix."""
+    found = {}
+    for name, text in frames.items():
+        if not name.startswith(prefix):
+            continue
+        part = name[len(prefix) :]
+        if part in _FIXED:
+            found[part] = text
+        elif part.startswith("files/"):
+            found[scope.files[int(part[6:])].path] = text
+    return found
