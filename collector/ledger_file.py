@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from collector.judgement.ledger import Entry, Subject
+from tabuah.chain import Link
 from tabuah.errors import TabuahError
 
 
@@ -19,7 +20,7 @@ def read_export(text: str) -> list[Entry]:
         try:
             said = json.loads(line)
             entries.append(
-                Entry(
+                Link(
                     int(said["number"]),
                     int(said["written_ms"]),
                     Subject(said["subject"]),

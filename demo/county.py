@@ -159,7 +159,10 @@ def _routed(value: object, relays: Mapping[str, str]) -> object:
 
 def _probes(targets: Targets) -> list[Json]:
     resolver: Json = {"server": str(targets.resolver), "name": "siak.example"}
+    # The far end of the line stands for the provider's first hop too: a cut takes both.
+    hop: Json = {"name": "telkom-hop", "udp": str(targets.reflector), "role": "first_hop"}
     return [
+        hop,
         {"name": "dc", "udp": str(targets.reflector), "role": "centre", "count": PROBE_COUNT},
         {"name": "resolver", "dns": resolver, "role": "public", "every": "10s"},
     ]

@@ -49,6 +49,7 @@ def test_the_written_inventory_is_one_that_tabuah_reads(tmp_path: Path) -> None:
     assert len(inventory.sites) == 14
     kubung = inventory.site("13.02.10")
     assert {probe.name: probe.target for probe in effective_probes(kubung, inventory)} == {
+        "telkom-hop": "127.0.0.1:1002",
         "dc": "127.0.0.1:1002",
         "resolver": "siak.example",
         "siak": "http://127.0.0.1:1004/siak/health",

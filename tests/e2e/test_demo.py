@@ -45,6 +45,17 @@ class Demo:
         )
         return told.stdout
 
+    def record(self, *words: str) -> str:
+        """Return what a command says of the demo's collector."""
+        told = subprocess.run(
+            [sys.executable, "-m", "tabuah", *words, "--data", str(self.data / "collector")],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+        return told.stdout
+
     def url(self) -> str:
         """The page's address, as it is told to the user."""
         for line in self.said().splitlines():
@@ -83,6 +94,12 @@ def _in_state(demo: Demo, site: str, state: str) -> bool:
     return f'tabuah_site_state{{site="{site}",state="{state}"}} 1' in demo.get("metrics").text
 
 
+def _verdict(demo: Demo) -> tuple[str, str, bool]:
+    """Return what the only outage is held to be: cause, confidence, whether it counts."""
+    (outage,) = demo.get(f"api/v1/outages?site={KUBUNG}").json()
+    return outage["cause"], outage["confidence"], outage["countable"]
+
+
 def test_an_office_is_cut_and_restored_before_the_eyes_of_the_admin(demo: Demo) -> None:
     def all_up() -> bool:
         return demo.get("metrics").text.count(',state="up"} 1') == 14
@@ -98,9 +115,14 @@ def test_an_office_is_cut_and_restored_before_the_eyes_of_the_admin(demo: Demo) 
     seconds_until(lambda: len(demo.messages()) == 1, 5)
     (firing,) = demo.messages()
     assert (firing["status"], firing["sites"]) == ("firing", [KUBUNG])
-    offices = {office["code"]: office["state"] for office in demo.get("api/v1/sites").json()}
-    assert offices.pop(KUBUNG) == "silent"
-    assert set(offices.values()) == {"up"}
+    offices = {office["code"]: office for office in demo.get("api/v1/sites").json()}
+    cut = offices.pop(KUBUNG)
+    assert (cut["state"], cut["incident"]) == ("silent", firing["incident"])
+    assert {office["state"] for office in offices.values()} == {"up"}
+    (incident,) = demo.get("api/v1/incidents").json()
+    assert (incident["status"], incident["confidence"]) == ("open", "provisional")
+    (outage,) = demo.get(f"api/v1/outages?site={KUBUNG}").json()
+    assert (outage["ended"], outage["version"]) == (None, 1)
 
     time.sleep(12)  # long enough that at least one report is overtaken
     demo.command("restore", "kubung")
@@ -117,6 +139,12 @@ def test_an_office_is_cut_and_restored_before_the_eyes_of_the_admin(demo: Demo) 
         return bool(late) and numbers == list(range(1, len(numbers) + 1))
 
     seconds_until(whole, 15)
+    seconds_until(lambda: _verdict(demo) == ("last_mile", "final", True), 15)
+    (outage,) = demo.get(f"api/v1/outages?site={KUBUNG}").json()
+    assert outage["version"] == 2
+    assert outage["ended"] is not None
+    told = demo.record("outages", "verify")
+    assert "entries hold" in told
 
 
 def test_the_scraped_page_is_as_prometheus_wants_it(demo: Demo) -> None:
