@@ -40,6 +40,7 @@ from collector.refusals import Refusals
 from collector.seldom import Seldom
 from collector.store import Row
 from collector.traffic import Lines, Rates
+from collector.traps.desk import Desk
 from collector.view import Readiness
 from tabuah import block, notification
 from tabuah.block import UnknownBaseError
@@ -115,13 +116,17 @@ class Collector:
         self._health = Health(inventory.codes, time.monotonic(), self.now_ms())
         self.clerk = clerk
         self.refusals = Refusals()
-        self.watch = Watch(self.refusals, clerk.collector_saw, clerk.centre_saw)
+        self.traps = Desk(inventory, store)
+        self.watch = Watch(
+            self.refusals, clerk.collector_saw, clerk.centre_saw, self.traps.book.battery.get
+        )
         self.watch.renew(inventory, time.monotonic())
         self._lines = Lines()
         self._store_error = ""
         self._store_errors = Seldom()
         self.own = OwnMetrics()
         self.own.registry.register(EyesMetrics(self.watch, self.refusals))
+        self.own.registry.register(self.traps)
         self.mishaps = Mishaps(self.own.mishap)
         self.socket: ReceiverSocket
         """Given by the program once it is open."""
@@ -419,6 +424,7 @@ class Collector:
         self._lines.keep(self._health.views)
         self.clerk.renew(inventory)
         self.watch.renew(inventory, time.monotonic())
+        self.traps.renew(inventory)
         for code, view in self._health.views.items():
             if view.state is State.SILENT and self.clerk.unjudged(code):
                 self.clerk.silent(code, view.since_ms, now_ms)

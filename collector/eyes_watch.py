@@ -49,12 +49,15 @@ class Watch:
         refusals: Refusals,
         collector_saw: Callable[[CollectorSeen], None],
         centre_saw: Callable[[str, CentreSeen], None],
+        battery_ms: Callable[[str], int | None] = lambda _: None,
     ) -> None:
+        """Prepare; `battery_ms` says since when an office's UPS is on battery, by a sure word."""
         self.eyes = Eyes()
         self.pings: dict[str, int] = {"answered": 0, "lost": 0, "unable": 0}
         """What came of all pings since the start."""
         self._refusals = refusals
         self._collector_saw, self._centre_saw = collector_saw, centre_saw
+        self._battery_ms = battery_ms
         self._pinger = Pinger(self._answered, self._lost, self._unable)
         self._interval_ms = 10_000
         self._began: float | None = None
@@ -146,11 +149,13 @@ class Watch:
             address=self.eyes.office(code),
             wrong_digests=self._refusals.count(code, Reason.WRONG_DIGEST),
             not_in_window=self._refusals.count(code, Reason.NOT_IN_WINDOW),
+            battery_ms=self._battery_ms(code),
         )
         before = self._told.setdefault(code, CentreSeen(now_ms - REFUSALS_MS))
         refused = (seen.wrong_digests, seen.not_in_window)
         news = refused != (before.wrong_digests, before.not_in_window)
-        if seen.address is not before.address or (news and _old(before, seen, REFUSALS_MS)):
+        changed = (seen.address, seen.battery_ms) != (before.address, before.battery_ms)
+        if changed or (news and _old(before, seen, REFUSALS_MS)):
             self._told[code] = seen
             self._centre_saw(code, seen)
 

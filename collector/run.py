@@ -214,6 +214,7 @@ class Program:
                 self._collector.committer.run(),
                 self._collector.clerk.run(),
                 self._collector.watch.run(self._collector.mishaps),
+                self._collector.traps.run(self._collector.mishaps),
                 self._tick(),
                 self._reread_when_asked(),
                 self._upkeep(Upkeep(store), keys),

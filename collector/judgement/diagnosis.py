@@ -26,6 +26,8 @@ from collector.judgement.evidence import (
 from collector.judgement.faces import Face
 from inventory.model import Ups
 
+BATTERY_MS: Final = 3_600_000
+"""How long before a silence a UPS's word that it runs on battery still explains it."""
 SLACK_MS: Final = 30_000
 """How exactly a boot's moment is known: uptimes are read at a poll, and devices boot in turn."""
 
@@ -237,6 +239,8 @@ def _power(case: Case) -> Verdict | None:
             Source.UPS, first.at_ms, "the UPS ran on battery, and the port or gateway was dead"
         )
         return _verdict(case, Cause.POWER, "mains lost: on battery with the line's end dead", said)
+    if case.gap is Gap.OPEN and (told := _told_of_battery(case)) is not None:
+        return _verdict(case, Cause.POWER, "on battery, then silence: it has run out", told)
     if before is None or case.gap not in {Gap.OPEN, Gap.REBOOTED}:
         return None
     battery = Evidence(Source.UPS, before.at_ms, "the last report before said: on battery")
@@ -265,6 +269,17 @@ def _power(case: Case) -> Verdict | None:
         else "the host lost power; no other device of the office tells of it"
     )
     return _verdict(case, Cause.POWER, reason, *evidence)
+
+
+def _told_of_battery(case: Case) -> Evidence | None:
+    """Return the UPS's own signed word that it runs on battery, from shortly before or since."""
+    told_ms = None if case.centre is None else case.centre.battery_ms
+    if told_ms is None or told_ms < case.began_ms - BATTERY_MS:
+        return None
+    before = case.before
+    if before is not None and before.on_battery is False and before.at_ms > told_ms:
+        return None
+    return Evidence(Source.UPS, told_ms, "the UPS told by a signed trap that it runs on battery")
 
 
 def _gateway(case: Case) -> Verdict | None:

@@ -193,6 +193,8 @@ class CentreSeen:
     """Reports in its name that failed authentication, since the last good one (usmStats): anyone
     can send those, so they are shown and decide nothing."""
     not_in_window: int = 0
+    battery_ms: int | None = None
+    """Since when its UPS runs on battery, by a trap that only this office could have signed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,10 +86,6 @@ class Book:
             if entry.certain:
                 self._learn(entry)
 
-    def heard(self, site: str) -> None:
-        """Note that an office reports: its reports tell of its UPS from now on."""
-        self.battery.pop(site, None)
-
     def _is_fresh(self, trap: Trap, now: float) -> bool:
         """Return whether a signed trap is in its engine's time window (RFC 3414 3.2 7b)."""
         clock = self._clocks.pop(trap.engine_id, None)

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 V1 = api.PROTOCOL_MODULES[api.SNMP_VERSION_1]
 V2 = api.PROTOCOL_MODULES[api.SNMP_VERSION_2C]
 
-MOST_OCTETS: Final = 8192
-"""Of a datagram: decoding takes time with its length, and a trap has some hundreds."""
+MOST_OCTETS: Final = 2048
+"""Of a datagram: decoding takes 10 ms of CPU a thousand, and a trap has some hundreds."""
 ENGINES_MOST: Final = 1024
 """Engines whose localised keys are remembered."""
 
