@@ -40,6 +40,11 @@ class Clock:
             self.wrong_ms = None if wrong else self._other_ms
             self._other_ms = None
 
+    @property
+    def calm(self) -> bool:
+        """Whether it is right, and was all the while."""
+        return self.wrong_ms is None and self._other_ms is None and not self.skew_ms
+
     def says(self) -> str:
         """Return how it is off, in plain English."""
         way = "ahead" if self.skew_ms > 0 else "behind"

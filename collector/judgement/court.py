@@ -14,11 +14,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from collector.judgement.judge import Judge, windows_of
+from collector.judgement.judge import HOLD_MS, Judge, windows_of
 from collector.judgement.resuming import resume
 from collector.judgement.scene import Scene
-from collector.judgement.state import LIVE, Signal
-from collector.judgement.tracking import Incident, Tracker
+from collector.judgement.state import FLAP_CALM_MS, LIVE, Signal
+from collector.judgement.tracking import LEAVE_MS, Incident, Tracker
 from collector.judgement.troubles import troubles
 from collector.live import State
 
@@ -50,6 +50,9 @@ class Ruling:
     """Closed ones whose cause is known better now; nobody is told again."""
 
 
+_NOTHING: Final = Ruling()
+
+
 @dataclass(slots=True)
 class _Fall:
     due_ms: int
@@ -74,6 +77,11 @@ class Court:
     _isolated: CollectorSeen | None = field(init=False, default=None)
     _doubtful: bool = field(init=False, default=False)
     """No reference answers: who falls now may fall with the collector's own line."""
+    _stirred: bool = field(init=False, default=True)
+    """Something came in since the last look that was not plainly good."""
+    _calm_ms: int = field(init=False, default=0)
+    """When nothing can change any more by time alone."""
+    _settles_ms: int = field(init=False)
     _behind: dict[str, tuple[str, ...]] = field(init=False)
     """The offices behind each upstream."""
     _shared: dict[str, str] = field(init=False)
@@ -81,6 +89,7 @@ class Court:
 
     def __post_init__(self) -> None:
         self._learn_peers()
+        self._learn_times()
         self.scene = Scene(self.inventory)
         self.judge = Judge(self.inventory, self._all_windows())
 
@@ -99,6 +108,7 @@ class Court:
             seen: reports since the begin of the earliest open outage.
             now_ms: when.
         """
+        self._stirred = True
         self.judge = Judge(self.inventory, self._all_windows(), outages)
         self.tracker.restore(incidents)
         self._isolated = resume(self.scene, self.tracker.open.values(), now_ms)
@@ -108,7 +118,9 @@ class Court:
     def renew(self, inventory: Inventory) -> None:
         """Take up a changed inventory."""
         self.inventory = inventory
+        self._stirred = True
         self._learn_peers()
+        self._learn_times()
         self.scene.renew(inventory)
         self._falls = {code: fall for code, fall in self._falls.items() if inventory.find(code)}
         self.judge.renew(inventory)
@@ -117,10 +129,15 @@ class Court:
     def plan(self, windows: Iterable[Window]) -> None:
         """Take up another list of announced work beside the inventory's."""
         self.windows = tuple(windows)
+        self._stirred = True
         self.judge.plan(self._all_windows())
 
     def observe(self, seen: Observation) -> None:
         """Take a report, live or late."""
+        if self.scene.goes_on(seen):
+            self.judge.goes_on(seen)
+            return
+        self._stirred = True
         self.judge.observe(seen)
         if seen.late:
             return
@@ -133,6 +150,7 @@ class Court:
         now = self.scene.sites.get(site)
         if now is None:
             return
+        self._stirred = True
         interval_ms = round(now.site.interval_s * 1000)
         self._falls[site] = _Fall(since_ms + interval_ms, now_ms + interval_ms)
         self.judge.silent(site, silent=True)
@@ -140,6 +158,7 @@ class Court:
 
     def centre_saw(self, site: str, seen: CentreSeen) -> None:
         """Note what the centre saw of a silent office: its address, its failed authentications."""
+        self._stirred = True
         self.judge.centre_saw(site, seen)
         if seen.address is False:
             self.scene.unreachable(site, seen.at_ms)
@@ -150,7 +169,9 @@ class Court:
         It is isolated if its references fail AND nobody is heard. While they fail, falls are held
         for an interval, in which that shows; and after it, until the offices had time to report.
         """
+        self._stirred |= self._doubtful or self._isolated is not None
         self._doubtful = seen.references is False
+        self._stirred |= self._doubtful
         if seen.references is False and not seen.hearing:
             if self._isolated is None:
                 self._isolated = seen
@@ -168,7 +189,14 @@ class Court:
                 fall.unsure_ms = seen.at_ms + interval_ms
 
     def rule(self, now_ms: int) -> Ruling:
-        """Return what is new since the last look; to be called each second."""
+        """Return what is new since the last look; to be called each second.
+
+        On a calm day this is nearly nothing: nobody looks again where nothing can have changed.
+        """
+        if self._stirred or not self.judge.is_calm(now_ms):
+            self._stirred, self._calm_ms = False, now_ms + self._settles_ms
+        elif now_ms >= self._calm_ms:
+            return _NOTHING
         self.scene.tick(now_ms)
         outages = self.judge.judge(now_ms)
         wrong = troubles(self.scene, self.judge.findings(), now_ms, self._isolated)
@@ -231,6 +259,11 @@ class Court:
         peers = [self.scene.sites[code] for code in self._behind[upstream]]
         heard = [p.last.received_ms for p in peers if p.last is not None and not p.gone]
         return sum(p.gone for p in peers), sorted(heard)
+
+    def _learn_times(self) -> None:
+        """Note for how long after the last thing that happened time alone may change a verdict."""
+        longest_s = max((site.interval_s for site in self.inventory.sites), default=0.0)
+        self._settles_ms = max(FLAP_CALM_MS, HOLD_MS, LEAVE_MS) + round(2000 * longest_s)
 
     def _learn_peers(self) -> None:
         """Note for each office the lowest upstream that any other hangs on."""

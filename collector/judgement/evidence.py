@@ -166,6 +166,8 @@ class Observation:
     """Whether the UPS runs on its battery."""
     circuits: tuple[Look, ...] = ()
     services: tuple[ServiceLook, ...] = ()
+    left_out: int = 0
+    """How many reports right before it, all like it, the judge did not keep."""
 
     @property
     def booted_ms(self) -> int:

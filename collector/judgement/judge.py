@@ -23,8 +23,8 @@ from collector.judgement.evidence import (
 )
 from collector.judgement.faces import Face, face
 from collector.judgement.outages import Context, Finding, in_order, judged, read
-from collector.judgement.runs import MISSED, TAIL_MS
-from tabuah.report import Occasion
+from collector.judgement.plain import condensed, follows
+from collector.judgement.runs import TAIL_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,13 +51,13 @@ class _Docket:
     silent: bool = False
     trouble: bool = False
     """Something in `line` is not plainly good."""
-    dirty: bool = False
+    newest: Observation | None = None
     returned_ms: int | None = None
     """Since when it has been emptying its spool."""
 
     @property
     def pending(self) -> bool:
-        return bool(self.line) and max(self.line, key=lambda seen: seen.at_ms).backlog > 0
+        return self.newest is not None and self.newest.backlog > 0
 
 
 class Judge:
@@ -68,7 +68,10 @@ class Judge:
     ) -> None:
         self._inventory = inventory
         self._windows = tuple(windows)
+        self._edges = _edges(self._windows)
         self._dockets = {site.code: _Docket() for site in inventory.sites}
+        self._dirty: set[str] = set()
+        """Offices whose record must be read again."""
         self._known: dict[str, dict[str, Outage]] = {code: {} for code in self._dockets}
         self._isolated: list[CollectorSeen] = []
         self._centre: dict[str, CentreSeen] = {}
@@ -82,19 +85,32 @@ class Judge:
             return
         before = docket.line[-1] if docket.line else None
         docket.line.append(seen)
+        if docket.newest is None or seen.at_ms >= docket.newest.at_ms:
+            docket.newest = seen
         if not docket.trouble and (before is None or not _plain(before, seen)):
             docket.trouble = before is not None or not _good(seen)
-        docket.dirty = docket.dirty or docket.trouble
+        if docket.trouble:
+            self._dirty.add(seen.site)
         docket.since_ms = docket.since_ms or seen.at_ms
         if not docket.trouble and len(docket.line) > 2 * KEEP:
             self._settle(docket)
+
+    def goes_on(self, seen: Observation) -> None:
+        """Take a plain report (`Scene.goes_on`), at less cost."""
+        docket = self._dockets[seen.site]
+        if docket.trouble or not docket.line or len(docket.line) >= 2 * KEEP:
+            self.observe(seen)
+            return
+        docket.line.append(seen)
+        docket.newest = seen
 
     def silent(self, site: str, *, silent: bool) -> None:
         """Note that an office has fallen silent, or reports again."""
         docket = self._dockets.get(site)
         if docket is not None and docket.silent is not silent:
             docket.silent = silent
-            docket.trouble = docket.dirty = True
+            docket.trouble = True
+            self._dirty.add(site)
             if not silent:
                 self._centre.pop(site, None)
 
@@ -102,13 +118,12 @@ class Judge:
         """Note what the centre saw of a silent office."""
         self._centre[site] = seen
         if site in self._dockets and self._dockets[site].silent:
-            self._dockets[site].dirty = True
+            self._dirty.add(site)
 
     def cut_off(self, seen: CollectorSeen) -> None:
         """Note a moment at which no reference answered and no report came."""
         self._isolated.append(seen)
-        for docket in self._dockets.values():
-            docket.dirty = docket.dirty or docket.silent
+        self._dirty |= {code for code, docket in self._dockets.items() if docket.silent}
 
     def renew(self, inventory: Inventory) -> None:
         """Take up a changed inventory; what is open to change of its offices stays."""
@@ -116,12 +131,17 @@ class Judge:
         codes = [site.code for site in inventory.sites]
         self._dockets = {code: self._dockets.get(code, _Docket()) for code in codes}
         self._known = {code: self._known.get(code, {}) for code in codes}
+        self._dirty &= set(codes)
 
     def plan(self, windows: Iterable[Window]) -> None:
         """Take up another list of announced work."""
         self._windows = tuple(windows)
-        for docket in self._dockets.values():
-            docket.dirty = docket.dirty or docket.trouble
+        self._edges = _edges(self._windows)
+        self._read_troubled()
+
+    def is_calm(self, now_ms: int) -> bool:
+        """Return whether there is nothing to read."""
+        return not self._dirty and not (self._edges and self._edges[0] <= now_ms)
 
     def findings(self) -> dict[str, list[Finding]]:
         """Return what is found of each office, settled or not, as last judged."""
@@ -129,7 +149,11 @@ class Judge:
 
     def judge(self, now_ms: int) -> list[Outage]:
         """Return the versions by which the ledger comes to say what is known now."""
-        due = [code for code, d in self._dockets.items() if d.dirty and self._is_due(d, now_ms)]
+        if self._edges and self._edges[0] <= now_ms:
+            # Work has begun or ended: who is still down must explain itself.
+            self._edges = [edge for edge in self._edges if edge > now_ms]
+            self._read_troubled()
+        due = [code for code in sorted(self._dirty) if self._is_due(self._dockets[code], now_ms)]
         if not due:
             return []
         for code in due:
@@ -155,6 +179,9 @@ class Judge:
 
     # --- its steps ----------------------------------------------------------------------
 
+    def _read_troubled(self) -> None:
+        self._dirty |= {code for code, docket in self._dockets.items() if docket.trouble}
+
     def _is_due(self, docket: _Docket, now_ms: int) -> bool:
         """Return whether to read now: a draining spool is waited for, but not for ever."""
         if not docket.pending or docket.silent:
@@ -168,7 +195,7 @@ class Judge:
         return True
 
     def _read(self, site: Site, docket: _Docket, now_ms: int) -> None:
-        docket.line = in_order(docket.line)
+        docket.line = condensed(in_order(docket.line))
         docket.findings = read(
             site,
             docket.line,
@@ -180,7 +207,7 @@ class Judge:
                 silent=docket.silent,
             ),
         )
-        docket.dirty = False
+        self._dirty.discard(site.code)
 
     def _share(self) -> None:
         """Find areas among all that is remembered, and hand each office its own back."""
@@ -260,14 +287,12 @@ def _good(seen: Observation) -> bool:
 
 def _plain(before: Observation, seen: Observation) -> bool:
     """Return whether a report follows its forerunner as on any good day."""
-    return (
-        not seen.late
-        and seen.boot_id == before.boot_id
-        and seen.epoch == before.epoch
-        and before.occasion in {Occasion.CYCLE, Occasion.RETURN}
-        and 0 <= seen.at_ms - before.at_ms <= MISSED * before.interval_ms
-        and _good(seen)
-    )
+    return not seen.late and follows(before, seen) and _good(seen)
+
+
+def _edges(windows: Iterable[Window]) -> list[int]:
+    """Return when announced work begins or ends, in order."""
+    return sorted({edge for window in windows for edge in (window.begins_ms, window.ends_ms)})
 
 
 def windows_of(inventory: Inventory) -> list[Window]:

@@ -31,12 +31,6 @@ FULL: Final = 0.9
 """Share of the bandwidth from which a line is full: queues grow well before 100 %."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    at_ms: int
-    look: Look
-
-
 @dataclass(slots=True)
 class Quality:
     """The last two minutes of one circuit."""
@@ -46,25 +40,56 @@ class Quality:
     slow: Slow | None = None
     """What is worse than its bounds; None while all is within them."""
     since_ms: int | None = None
-    _samples: deque[_Sample] = field(default_factory=deque)
+    _samples: deque[tuple[int, Look]] = field(default_factory=deque)
+    """When, and what."""
+    _unsound_ms: int = -WINDOW_MS
+    """When a reading was last beyond a bound by itself, or a packet lost."""
 
     def add(self, at_ms: int, look: Look) -> Slow | None:
         """Take one cycle's readings; return what is worse than its bounds now."""
-        self._samples.append(_Sample(at_ms, look))
-        while at_ms - self._samples[0].at_ms > self.window_ms:
-            self._samples.popleft()
-        looks = [sample.look for sample in self._samples]
-        span = at_ms - self._samples[0].at_ms
+        self._take(at_ms, look)
+        if not self._within(look):
+            self._unsound_ms = at_ms
+        looks = [sample for _, sample in self._samples]
+        span = at_ms - self._samples[0][0]
         if len(looks) < LEAST_SAMPLES or span < min(LEAST_SPAN_MS, self.window_ms // 2):
             return self.slow
         found = self._worse(looks)
         if found is not None and self.slow is None:
-            self.since_ms = self._samples[0].at_ms
+            self.since_ms = self._samples[0][0]
         if found is not None or self._clear(looks):
             self.slow = found
         if self.slow is None:
             self.since_ms = None
         return self.slow
+
+    def goes_on(self, at_ms: int, look: Look) -> bool:
+        """Take readings that are within all bounds, after two minutes of such ones, at less cost.
+
+        Returns:
+            Whether they are; nothing was taken otherwise.
+        """
+        if self.slow is not None or at_ms - self._unsound_ms <= self.window_ms:
+            return False
+        if not self._within(look):
+            return False
+        self._take(at_ms, look)
+        return True
+
+    def _take(self, at_ms: int, look: Look) -> None:
+        samples = self._samples
+        samples.append((at_ms, look))
+        while at_ms - samples[0][0] > self.window_ms:
+            samples.popleft()
+
+    def _within(self, look: Look) -> bool:
+        """Return whether a reading by itself is no worse than its bounds."""
+        if look.lost or look.first_hop_lost:
+            return False
+        rtt, jitter, bounds = look.rtt_us, look.jitter_us, self.bounds
+        return (rtt is None or rtt <= bounds.rtt_s * 1e6) and (
+            jitter is None or jitter <= bounds.jitter_s * 1e6
+        )
 
     def forget(self) -> None:
         """Begin anew: after a silence the old readings say nothing."""

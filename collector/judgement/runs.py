@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from collector.judgement.diagnosis import Gap
 from collector.judgement.evidence import Observation
 from collector.judgement.faces import FAILING, Face, face, proves_itself
+from collector.judgement.plain import MISSED
 from tabuah.report import Occasion
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ TAIL_MS: Final = 300_000
 WEAK_CYCLES: Final = 3
 """Failing cycles in a row that are needed where reports leave by another circuit."""
 SHORT_CYCLES: Final = 3
-MISSED: Final = 2.5
-"""Intervals without a record that make a gap; one late or dropped report does not."""
-
 _VAGUE: Final = frozenset({Face.NO_HOP, Face.DARK, Face.NO_CORE})
 """What a plainer fault shows for a cycle, until the gateway is next polled."""
 _LOCAL: Final = frozenset({Face.NO_POWER, Face.NO_GATEWAY, Face.NO_PORT})
@@ -116,7 +114,8 @@ def _confirmed(cells: list[_Cell]) -> list[_Cell]:
         if cell is not None and cell.face in FAILING:
             pile.append(cell)
             continue
-        enough = len(pile) >= WEAK_CYCLES or any(c.alone for c in pile)
+        cycles = sum(1 + c.seen.left_out for c in pile)
+        enough = cycles >= WEAK_CYCLES or any(c.alone for c in pile)
         confirmed += pile if enough else [replace(c, face=Face.GOOD) for c in pile]
         pile = []
         if cell is not None:
@@ -136,7 +135,7 @@ def _cut(cells: list[_Cell]) -> list[Run]:
             found.append(Run(None, gap, begin_ms, end_ms, before=earlier.seen, after=later.seen))
             found.append(_run(later, earlier.seen))
         elif earlier.face is later.face:
-            found[-1] = replace(found[-1], cycles=found[-1].cycles + 1)
+            found[-1] = replace(found[-1], cycles=found[-1].cycles + 1 + later.seen.left_out)
         else:
             found[-1] = replace(found[-1], end_ms=later.seen.at_ms, after=later.seen)
             found.append(_run(later, earlier.seen))
@@ -150,6 +149,8 @@ def _run(cell: _Cell, before: Observation | None) -> Run:
 
 def _gap(earlier: Observation, later: Observation) -> Gap | None:
     """Return what kind of hole lies between two reports; None where there is none."""
+    if later.left_out:
+        return None
     if earlier.occasion is Occasion.GOODBYE_HOST:
         return Gap.OFF
     missed = later.at_ms - earlier.at_ms > MISSED * earlier.interval_ms

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from collector.judgement.clock import Clock
 from collector.judgement.faces import FAILING, Face, face
+from collector.judgement.plain import follows, sound
 from collector.judgement.quality import WINDOW_MS, Quality
 from collector.judgement.runs import WEAK_CYCLES
 from collector.judgement.state import GONE, SERVICE_FAILS, Flap, Signal, Standing
 from collector.live import State
 from inventory.model import DEFAULT_BOUNDS, Technology
+from tabuah.report import Occasion
 
 if TYPE_CHECKING:
     from collector.judgement.evidence import Look, Observation
@@ -67,6 +69,8 @@ class SiteNow:
     """Since when its UPS runs on battery."""
     clock: Clock = field(default_factory=Clock)
     last: Observation | None = None
+    well: bool = False
+    """Nothing of it is, or was lately, otherwise than on any good day."""
 
     @property
     def gone(self) -> bool:
@@ -108,6 +112,27 @@ class Scene:
             for site in inventory.sites
         }
 
+    def goes_on(self, seen: Observation) -> bool:
+        """Take a plain report of an office that is well, at less cost.
+
+        Returns:
+            Whether it is one; nothing was taken otherwise.
+        """
+        now = self.sites.get(seen.site)
+        if now is None or not now.well or now.last is None or not _plain(now.last, seen):
+            return False
+        for one in seen.services:
+            if not one.good or one.service not in now.services:
+                return False
+        for look in seen.circuits:
+            line = now.lines.get(look.circuit)
+            if line is None or not sound(look) or (look.resolver and DNS not in now.services):
+                return False
+            if look.redials != line.redials or not line.quality.goes_on(seen.at_ms, look):
+                return False
+        now.last = seen
+        return True
+
     def observe(self, seen: Observation) -> None:
         """Take a live report."""
         now = self.sites.get(seen.site)
@@ -131,6 +156,7 @@ class Scene:
             now.battery_ms = None
         elif now.battery_ms is None:
             now.battery_ms = seen.at_ms
+        now.well = _is_well(now)
 
     def silent(self, site: str, since_ms: int, now_ms: int, *, shadowed: bool = False) -> None:
         """Note that an office's report is overdue; `shadowed`: nothing can be heard of anyone."""
@@ -138,6 +164,7 @@ class Scene:
         if now is None:
             return
         before = now.gone
+        now.well = False
         signal = Signal.SHADOWED if shadowed else Signal.OVERDUE
         now.standing = now.standing.signal(signal, since_ms)
         for line in now.lines.values():
@@ -242,3 +269,26 @@ class Scene:
         # Of a line whose technology nobody wrote down, only what is bad on any is bad.
         technology = circuit.technology or Technology.VSAT
         return self.inventory.bounds.get(technology, DEFAULT_BOUNDS[technology])
+
+
+def _plain(before: Observation, seen: Observation) -> bool:
+    """Return whether a report says nothing of the office itself, but that it is well."""
+    return (
+        not seen.late
+        and seen.occasion is Occasion.CYCLE
+        and not seen.on_battery
+        and not seen.skew_ms
+        and not seen.backlog
+        and seen.gateway is not False
+        and follows(before, seen)
+    )
+
+
+def _is_well(now: SiteNow) -> bool:
+    return (
+        now.standing.state is State.UP
+        and now.battery_ms is None
+        and now.clock.calm
+        and all(line.standing.state is State.UP and not line.failed for line in now.lines.values())
+        and all(one.standing.state is State.UP and not one.failed for one in now.services.values())
+    )

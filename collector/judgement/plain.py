@@ -1,0 +1,90 @@
+"""Reports as on any good day: most are, so they must cost little. Also: many alike, kept as two.
+
+A report is plain if everything that it asked answered, within bounds, right after another of the
+same run of agent and host. It changes nothing but the time up to which all is known to be well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from collector.judgement.faces import unanswered
+from tabuah.report import Occasion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from collector.judgement.evidence import Look, Observation
+
+MISSED: Final = 2.5
+"""Intervals without a record that make a gap; one late or dropped report does not."""
+
+
+def follows(before: Observation, seen: Observation) -> bool:
+    """Return whether a report comes right after another, of the same start of agent and host."""
+    return (
+        seen.epoch == before.epoch
+        and seen.boot_id == before.boot_id
+        and (before.occasion is Occasion.CYCLE or before.occasion is Occasion.RETURN)
+        and 0 <= seen.at_ms - before.at_ms <= MISSED * before.interval_ms
+    )
+
+
+def sound(look: Look) -> bool:
+    """Return whether all that was asked of a circuit answered, and something beyond it did."""
+    return (
+        not look.lost
+        and (look.centre or look.public) is True
+        and look.public is not False
+        and look.centre is not False
+        and look.first_hop is not False
+        and look.port is not False
+        and look.session is not False
+        and look.resolver is not False
+        and not look.first_hop_lost
+    )
+
+
+def condensed(line: Iterable[Observation]) -> list[Observation]:
+    """Return reports in order of measuring with the midst of long stretches alike left out.
+
+    A line may fail for months while another carries the reports: the first and the last of a
+    stretch say all that its verdict rests on. The last counts those that are left out before it.
+    """
+    kept: list[Observation] = []
+    for seen in line:
+        if len(kept) > 1 and _alike(kept[-1], seen) and _alike(kept[-2], kept[-1]):
+            left_out = kept[-1].left_out + 1 + seen.left_out
+            kept[-1] = replace(seen, left_out=left_out)
+        else:
+            kept.append(seen)
+    return kept
+
+
+def _alike(earlier: Observation, later: Observation) -> bool:
+    """Return whether a report repeats the one right before it, but for its figures."""
+    return (
+        later.seq - 1 - later.left_out == earlier.seq
+        and later.occasion is Occasion.CYCLE
+        and (later.left_out > 0 or follows(earlier, later))
+        and later.epoch == earlier.epoch
+        and later.late is earlier.late
+        and unanswered(later) is unanswered(earlier)
+        and (later.path, later.gateway, later.on_battery)
+        == (earlier.path, earlier.gateway, earlier.on_battery)
+        and [_says(look) for look in later.circuits] == [_says(look) for look in earlier.circuits]
+    )
+
+
+def _says(look: Look) -> tuple[object, ...]:
+    return (
+        look.circuit,
+        look.first_hop,
+        look.centre,
+        look.public,
+        look.port,
+        look.session,
+        look.redials,
+        look.no_light,
+    )
