@@ -71,6 +71,9 @@ RESTORE_MS: Final = 8 * 86_400_000
 STALL_S: Final = 5.0
 """A commit that takes longer is no storing; a bad SD card takes one second."""
 
+SLOW_S: Final = 1.0
+"""A commit that takes longer is told of: offices wait so long for each answer."""
+
 RESOURCE_UNAVAILABLE: Final = 13
 """Error-status of RFC 3416."""
 
@@ -124,6 +127,7 @@ class Collector:
         self._lines = Lines()
         self._store_error = ""
         self._store_errors = Seldom()
+        self._commit_s = 0.0
         self.own = OwnMetrics()
         self.own.registry.register(EyesMetrics(self.watch, self.refusals))
         self.own.registry.register(self.traps)
@@ -271,7 +275,7 @@ class Collector:
         if stored:
             self.own.count("late", late)
             self.own.count("accepted", len(stored) - late)
-            self._store_error = ""
+            self._store_error, self._commit_s = "", commit.seconds
             self.own.commit_seconds.observe(commit.seconds)
 
     def forget(self, deliveries: Sequence[Delivery]) -> None:
@@ -355,6 +359,8 @@ class Collector:
         if not trouble and began is not None and time.monotonic() - began > STALL_S:
             trouble = f"the disk has been writing for more than {STALL_S:g} s"
         detail = trouble or ("" if hearing else "the report socket is closed")
+        if not detail and self._commit_s > SLOW_S:
+            detail = f"the disk is slow: the last commit took {self._commit_s:.1f} s"
         return Readiness(storing=not trouble, hearing=hearing, detail=detail)
 
     def reports(

@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from collector.health import threshold_s
-from collector.judgement.tracking import Incident
 from collector.live import Received, SiteView, State
-from collector.own_metrics import OwnMetrics
-from collector.traffic import Rates
 from inventory.model import Circuit, Inventory
 from tabuah.measurement import LINE_ROLES
 from tabuah.report import Report
+
+if TYPE_CHECKING:  # the process that renders the page needs neither
+    from collector.judgement.tracking import Incident
+    from collector.own_metrics import OwnMetrics
+    from collector.traffic import Rates
 
 CLONED_FOR_MS: Final = 600_000
 """How long after its last report a second agent is still said to be there."""
@@ -36,7 +38,7 @@ class Readiness:
     hearing: bool
     """The socket is open and being read."""
     detail: str = ""
-    """Why not, for a person; empty when both are true."""
+    """Why not, for a person; when both are true, what to mind, or nothing."""
 
     @property
     def ready(self) -> bool:

@@ -12,7 +12,7 @@ import re
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -56,23 +56,32 @@ class Drill:
     """The programs and what they were promised."""
 
     def __init__(
-        self, made: Centre, dice: Random, agents: Sequence[str], witness: Witness, burden: Burden
+        self,
+        made: Centre,
+        *,
+        dice: Random,
+        agents: Sequence[str],
+        witness: Witness,
+        burden: Burden,
+        environment: Mapping[str, str] | None,
     ) -> None:
         """Prepare; see `drill`."""
-        self._made = made
+        self.made = made
         self._dice = dice
+        self._environment = environment
         self.witness = witness
         self.burden = burden
         self._programs: dict[str, subprocess.Popen[bytes]] = {}
         self._configs = {site: made.folder / f"agent-{site}.toml" for site in agents}
 
-    def start(self, name: str) -> None:
-        """Start the collector, or an office's agent."""
+    def start(self, name: str) -> subprocess.Popen[bytes]:
+        """Start the collector, or an office's agent, and return it."""
         self._programs[name] = (
-            self._made.start(*self._made.collector_words)
+            self.made.start(*self.made.collector_words, environment=self._environment)
             if name == COLLECTOR
-            else self._made.start_agent(self._configs[name])
+            else self.made.start_agent(self._configs[name])
         )
+        return self._programs[name]
 
     def start_all(self) -> None:
         """Start all, and wait until all are served."""
@@ -89,13 +98,13 @@ class Drill:
             names = [COLLECTOR, dice.choice(list(self._configs))]
         self.witness.cut = dice.random() < 0.3  # so that agents die with reports in their spools
         time.sleep(dice.uniform(0, 3 if self.witness.cut else 1))
-        killed = [self._kill(name) for name in names]
+        killed = [self.kill(name) for name in names]
         before = self._epochs()
         for name in names:
             self.start(name)
         if dice.random() < 0.3:
             time.sleep(dice.uniform(0, DURING_START_S))
-            killed += [self._kill(name) for name in names]
+            killed += [self.kill(name) for name in names]
             before = self._epochs()
             for name in names:
                 self.start(name)
@@ -140,7 +149,7 @@ class Drill:
 
     def _kept(self) -> dict[ReportId, list[bytes]]:
         kept: dict[ReportId, list[bytes]] = {}
-        with Store.open(self._made.data, read_only=True) as store, store.reading() as connection:
+        with Store.open(self.made.data, read_only=True) as store, store.reading() as connection:
             for day in connection.scalars(select(days.c.day)).all():
                 table = store.table(day)
                 wanted = select(table.c.site, table.c.epoch, table.c.seq, table.c.block)
@@ -149,7 +158,7 @@ class Drill:
         return kept
 
     def _not_whole(self) -> Iterator[str]:
-        with Store.open(self._made.data, read_only=True) as store, store.reading() as connection:
+        with Store.open(self.made.data, read_only=True) as store, store.reading() as connection:
             said = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
             if said != ["ok"]:
                 yield f"the database: {said}"
@@ -160,13 +169,19 @@ class Drill:
         """Whether an agent still has reports to deliver."""
         said = re.findall(
             r'^tabuah_agent_backlog_reports\{site="([^"]+)"\} (\S+)$',
-            self._made.get("metrics").text,
+            self.made.get("metrics").text,
             re.MULTILINE,
         )
         told = {site: float(value) for site, value in said}
         return any(told.get(site, 1) > 0 for site in self._configs)
 
-    def _kill(self, name: str) -> str:
+    def stop(self, name: str) -> int:
+        """Ask a program to end, and return its exit code."""
+        self._programs[name].terminate()
+        return self._programs[name].wait(40)
+
+    def kill(self, name: str) -> str:
+        """Kill a program, and return its name."""
         self._programs[name].kill()
         self._programs[name].wait()
         return name
@@ -177,7 +192,7 @@ class Drill:
 
         def served() -> bool:
             alive = self._programs[name].poll() is None
-            assert alive, f"{name} has ended: {self._made.log(name)[-2000:]}"
+            assert alive, f"{name} has ended: {self.made.log(name)[-2000:]}"
             if name == COLLECTOR:
                 return self.burden.answer_at > began
             acknowledged = set(self.witness.acknowledged)
@@ -187,8 +202,22 @@ class Drill:
 
 
 @contextlib.contextmanager
-def drill(folder: Path, dice: Random, agents: int, per_second: float) -> Iterator[Drill]:
-    """Give a collector, so many agents at an interval of 1 s, and a burden; all are served."""
+def drill(
+    folder: Path,
+    dice: Random,
+    agents: int,
+    per_second: float,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Drill]:
+    """Give a collector, so many agents at an interval of 1 s, and a burden; all are served.
+
+    Args:
+        folder: for everything, the collector's data in `centre`.
+        dice: draw the moments of kills.
+        agents: how many.
+        per_second: reports of the burden.
+        environment: of the collector, added to ours.
+    """
     sites = [f"{SITE[:-2]}{number:02}" for number in range(10, 10 + agents)]
     burdened = [f"load-{number}" for number in range(BURDENED)]
     with centre(folder) as made:
@@ -209,7 +238,14 @@ def drill(folder: Path, dice: Random, agents: int, per_second: float) -> Iterato
         ):
             for site in sites:
                 made.enrol_at(site, f"127.0.0.1:{witness.port}")
-            found = Drill(made, dice, sites, witness, burden)
+            found = Drill(
+                made,
+                dice=dice,
+                agents=sites,
+                witness=witness,
+                burden=burden,
+                environment=environment,
+            )
             found.start_all()
             yield found
 
