@@ -120,8 +120,9 @@ class Collector:
         self.clerk = clerk
         self.refusals = Refusals()
         self.traps = Desk(inventory, store)
+        book = self.traps.book
         self.watch = Watch(
-            self.refusals, clerk.collector_saw, clerk.centre_saw, self.traps.book.battery.get
+            self.refusals, clerk.collector_saw, clerk.centre_saw, book.battery.get, book.around
         )
         self.watch.renew(inventory, time.monotonic())
         self._lines = Lines()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from collector.eyes import Eyes, Kind
 from collector.eyes_ping import Pinger
-from collector.judgement.evidence import CentreSeen, CollectorSeen
+from collector.judgement.evidence import CentreSeen, CollectorSeen, Evidence
 from collector.live import State
 from tabuah.snmp.receiver import Reason
 
@@ -31,7 +31,7 @@ LOOK_S: Final = 0.2
 SAY_AGAIN_MS: Final = 5_000
 """How often the judge is told what has not changed."""
 REFUSALS_MS: Final = 30_000
-"""The same for counts of refusals, which may change a thousand times a second."""
+"""The same for refusals and traps, which may come a thousand times a second."""
 LATE_MS: Final = 3_000
 """Past the shortest interval: with no report for so long and no reference, nobody is heard."""
 NEVER_S: Final = 60.0
@@ -50,14 +50,23 @@ class Watch:
         collector_saw: Callable[[CollectorSeen], None],
         centre_saw: Callable[[str, CentreSeen], None],
         battery_ms: Callable[[str], int | None] = lambda _: None,
+        traps: Callable[[str, int], tuple[Evidence, ...]] = lambda _, __: (),
     ) -> None:
-        """Prepare; `battery_ms` says since when an office's UPS is on battery, by a sure word."""
+        """Prepare.
+
+        Args:
+            refusals: what was refused in the offices' names.
+            collector_saw: is told how the collector's own line is.
+            centre_saw: is told what was seen of an office that is not heard.
+            battery_ms: says since when an office's UPS is on battery, by a sure word.
+            traps: gives what an office's devices said around a time (ms since 1970 UTC).
+        """
         self.eyes = Eyes()
         self.pings: dict[str, int] = {"answered": 0, "lost": 0, "unable": 0}
         """What came of all pings since the start."""
         self._refusals = refusals
         self._collector_saw, self._centre_saw = collector_saw, centre_saw
-        self._battery_ms = battery_ms
+        self._battery_ms, self._traps = battery_ms, traps
         self._pinger = Pinger(self._answered, self._lost, self._unable)
         self._interval_ms = 10_000
         self._began: float | None = None
@@ -106,7 +115,7 @@ class Watch:
         for view in views:
             if view.state in _GONE:
                 self.eyes.miss(view.code, now)
-                self._tell_of(view.code, now_ms)
+                self._tell_of(view.code, view.since_ms, now_ms)
             elif view.state in _LIVE and view.code in self._told:
                 del self._told[view.code]
                 self.eyes.hear(view.code)
@@ -143,17 +152,18 @@ class Watch:
     def _late_ms(self) -> int:
         return self._interval_ms + LATE_MS
 
-    def _tell_of(self, code: str, now_ms: int) -> None:
+    def _tell_of(self, code: str, since_ms: int, now_ms: int) -> None:
         seen = CentreSeen(
             now_ms,
             address=self.eyes.office(code),
             wrong_digests=self._refusals.count(code, Reason.WRONG_DIGEST),
             not_in_window=self._refusals.count(code, Reason.NOT_IN_WINDOW),
             battery_ms=self._battery_ms(code),
+            traps=self._traps(code, since_ms),
         )
         before = self._told.setdefault(code, CentreSeen(now_ms - REFUSALS_MS))
-        refused = (seen.wrong_digests, seen.not_in_window)
-        news = refused != (before.wrong_digests, before.not_in_window)
+        shown = (seen.wrong_digests, seen.not_in_window, seen.traps)
+        news = shown != (before.wrong_digests, before.not_in_window, before.traps)
         changed = (seen.address, seen.battery_ms) != (before.address, before.battery_ms)
         if changed or (news and _old(before, seen, REFUSALS_MS)):
             self._told[code] = seen

@@ -34,6 +34,7 @@ from collector.sla_store import LedgerSource
 from collector.sla_web import sla_routes
 from collector.store import Store
 from collector.upkeep import Upkeep
+from collector.traps.web import trap_routes
 from collector.web import make_app
 from inventory.compiled import open_inventory
 from inventory.model import ChannelKind
@@ -191,6 +192,7 @@ class Program:
             )
 
         return [
+            *trap_routes(collector.traps.store, lambda: collector.inventory),
             *record_routes(
                 collector.clerk,
                 lambda: collector.inventory,

@@ -129,14 +129,18 @@ def diagnose(case: Case) -> Verdict:
     for rule in RULES:
         verdict = rule(case)
         if verdict is not None:
-            return _with_refusals(case, verdict)
-    return _with_refusals(case, _unknown(case))
+            return _with_shown(case, verdict)
+    return _with_shown(case, _unknown(case))
 
 
-def _with_refusals(case: Case, verdict: Verdict) -> Verdict:
+def _with_shown(case: Case, verdict: Verdict) -> Verdict:
     """Return the verdict with what is shown beside it and decided nothing: anyone can send it."""
     seen = case.centre
-    if case.gap is not Gap.OPEN or seen is None or not (seen.wrong_digests or seen.not_in_window):
+    if case.gap is not Gap.OPEN or seen is None:
+        return verdict
+    if seen.traps:
+        verdict = replace(verdict, evidence=(*verdict.evidence, *seen.traps))
+    if not (seen.wrong_digests or seen.not_in_window):
         return verdict
     said = Evidence(
         Source.COLLECTOR,

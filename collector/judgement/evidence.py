@@ -57,6 +57,8 @@ class Source(Enum):
     """What the collector itself heard, probed or missed."""
     PEERS = "peers"
     """The other offices of the same upstream or power group."""
+    TRAP = "trap"
+    """What a device said by itself."""
     INVENTORY = "inventory"
     """What people wrote down: maintenance, groups, what a UPS feeds."""
 
@@ -197,6 +199,8 @@ class CentreSeen:
     not_in_window: int = 0
     battery_ms: int | None = None
     """Since when its UPS runs on battery, by a trap that only this office could have signed."""
+    traps: tuple[Evidence, ...] = ()
+    """What its devices said by themselves, signed or not: shown."""
 
 
 @dataclass(frozen=True, slots=True)

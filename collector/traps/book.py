@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import delete, func, insert, select
 
+from collector.judgement.evidence import Evidence, Source
 from collector.schema import traps
 from collector.traps import words
 from collector.traps.places import Places
@@ -33,6 +34,8 @@ UNKEPT_MOST: Final = 2000
 KEPT_MOST: Final = 200_000
 """Traps in the store: some 100 MB."""
 ENGINES_MOST: Final = 4096
+RECENT_MOST: Final = 5
+AROUND_MS: Final = 600_000
 REMEMBERED_MOST: Final = 10_000
 """Traps of which the signers' clocks are read at a start."""
 
@@ -58,6 +61,8 @@ class Book:
     outcomes: dict[str, int] = field(
         default_factory=lambda: {"certain": 0, "placed": 0, "unplaced": 0, "replayed": 0}
     )
+    _recent: dict[str, deque[Entry]] = field(default_factory=dict)
+    """The newest of each office."""
     _clocks: dict[str, PeerClock] = field(default_factory=dict)
 
     def hear(self, trap: Trap, now: float) -> Entry:
@@ -73,18 +78,24 @@ class Book:
         else:
             word = "certain" if certain else "unplaced" if place is None else "placed"
             self.outcomes[word] += 1
-        if certain:
-            self._learn(entry)
+        self._learn(entry)
         self.unkept.append(entry)
         return entry
+
+    def around(self, site: str, at_ms: int) -> tuple[Evidence, ...]:
+        """Return the newest of what an office's devices said from ten minutes before a time on."""
+        return tuple(
+            Evidence(Source.TRAP, one.trap.at_ms, _shown(one))
+            for one in self._recent.get(site, ())
+            if one.trap.at_ms >= at_ms - AROUND_MS
+        )
 
     def remember(self, entries: Iterable[Entry], now: float) -> None:
         """Take up what was kept before a start, oldest first."""
         for entry in entries:
             if entry.trap.authentic:
                 self._is_fresh(entry.trap, now)
-            if entry.certain:
-                self._learn(entry)
+            self._learn(entry)
 
     def _is_fresh(self, trap: Trap, now: float) -> bool:
         """Return whether a signed trap is in its engine's time window (RFC 3414 3.2 7b)."""
@@ -97,10 +108,19 @@ class Book:
         return clock.hear(EngineTime(trap.boots, trap.time), now)
 
     def _learn(self, entry: Entry) -> None:
+        if entry.site:
+            self._recent.setdefault(entry.site, deque(maxlen=RECENT_MOST)).append(entry)
+        if not entry.certain:
+            return
         if entry.trap.oid in words.UPS_ON_BATTERY:
             self.battery.setdefault(entry.site, entry.trap.at_ms)
         elif words.is_mains_back(entry.trap):
             self.battery.pop(entry.site, None)
+
+
+def _shown(entry: Entry) -> str:
+    said = f"{entry.device or entry.trap.source} said {words.says(entry.trap)}"
+    return said if entry.certain else f"{said}; unproved, so it decides nothing"
 
 
 def body_of(entry: Entry) -> str:
