@@ -33,8 +33,8 @@ from collector.services_web import services_routes
 from collector.sla_store import LedgerSource
 from collector.sla_web import sla_routes
 from collector.store import Store
-from collector.upkeep import Upkeep
 from collector.traps.web import trap_routes
+from collector.upkeep import Upkeep
 from collector.web import make_app
 from inventory.compiled import open_inventory
 from inventory.model import ChannelKind
