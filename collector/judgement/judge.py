@@ -246,10 +246,13 @@ class Judge:
         last = docket.line[-1]
         if any(f.ended_ms is None for f in docket.findings):
             return
-        ended_ms = max((f.ended_ms or 0 for f in docket.findings), default=0)
-        quiet = [seen for seen in docket.line if seen.at_ms >= ended_ms]
-        if last.at_ms - ended_ms <= TAIL_MS or not all(_good(seen) for seen in quiet):
+        ends = (f.ended_ms or 0 for f in docket.findings)
+        # A failing cycle that counts for nothing by itself may yet begin something, for a while.
+        bad = (seen.at_ms for seen in docket.line if not _good(seen))
+        quiet_ms = max(*ends, *bad, 0, 0)
+        if last.at_ms - quiet_ms <= TAIL_MS:
             return
+        quiet = [seen for seen in docket.line if seen.at_ms >= quiet_ms and _good(seen)]
         docket.settled += docket.findings
         docket.findings = []
         docket.line = quiet[-KEEP:]
