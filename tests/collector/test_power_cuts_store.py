@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import select
 
 from collector import checking
+from collector import identity as identities
 from collector.identity import Identity
 from collector.ledger_store import LedgerStore
 from collector.schema import day_of, days, incidents
@@ -59,6 +60,7 @@ class Promised:
         self.ledger: list[str] = []
         self.noted: dict[str, bool] = {}
         self.let_go: set[int] = set()
+        self.boots = 0
         for line in marks.decode().splitlines():
             match line.split():
                 case ["sent", site, seq, content]:
@@ -69,6 +71,8 @@ class Promised:
                     self.ledger.append(link)
                 case ["noted", incident, resolved]:
                     self.noted[incident] = resolved == "1"
+                case ["boots", number]:
+                    self.boots = int(number)
                 case ["letting", "go", "of", day]:
                     self.let_go.add(int(day))
 
@@ -77,6 +81,9 @@ def wrong(data: Path, promised: Promised) -> Iterator[str]:
     """Say what is wrong with what a cut has left."""
     try:
         Identity.open(data)
+        # A clock of 1970: that the boots go on must not be the calendar's doing.
+        if identities.boot(data, 0.0, 0.0).boots <= promised.boots:
+            yield "the engine boots went back, so that every office would refuse its collector"
         with Store.open(data) as store:
             yield from wrong_in(store, promised)
             ledger = LedgerStore(store)

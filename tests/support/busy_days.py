@@ -7,6 +7,7 @@ the whole line, their clients hearing authentic answers, while beside it days ar
 and dropped, the ledger is written, and an office falls silent and returns. What was promised is
 written to ROOT/marks once it was:
 
+    boots NUMBER             the collector has told offices its engine boots
     sent SITE SEQ DIGEST     a report leaves its office
     acked SITE SEQ           the office got the authentic answer
     ledger HASH              an append to the ledger returned
@@ -70,6 +71,7 @@ async def busy(root: Path) -> None:
             mark("migrating")
             async with centres.centre(root, patch) as centre:
                 mark("migrated")
+                mark(f"boots {centre.collector._clock.boots}")
                 _mark_what_is_noted(centre, mark)
                 for day in range(DAYS):
                     await _live_a_day(centre, mark, day)
