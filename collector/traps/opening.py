@@ -74,20 +74,27 @@ class Refusal(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A user who signs traps, with the key of its password (Ku) for each of the two."""
+    """A user who signs traps, with its passwords."""
 
     name: str
     auth: Auth
-    auth_ku: bytes = field(repr=False)
-    priv_ku: bytes = field(default=b"", repr=False)
-    """Empty = it does not encrypt."""
+    auth_password: str = field(repr=False)
+    priv_password: str | None = field(default=None, repr=False)
+    """None = it does not encrypt."""
 
     @classmethod
     def of(cls, name: str, auth: str, auth_password: str, priv_password: str | None) -> Credentials:
-        """Return the credentials of passwords; `auth` is sha1 or sha256."""
+        """Return the credentials of a user; `auth` is sha1 or sha256."""
         kind = {"sha1": Auth.SHA1_96, "sha256": Auth.SHA256_192}[auth]
-        priv = b"" if priv_password is None else password_to_key(priv_password.encode(), kind)
-        return cls(name, kind, password_to_key(auth_password.encode(), kind), priv)
+        return cls(name, kind, auth_password, priv_password)
+
+    def keys(self) -> tuple[bytes, bytes]:
+        """Return the passwords' keys Ku, the second empty without privacy: 1 MiB hashed for each."""
+        priv = self.priv_password
+        return (
+            password_to_key(self.auth_password.encode(), self.auth),
+            b"" if priv is None else password_to_key(priv.encode(), self.auth),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,8 @@ class Opener:
         """Prepare; `allows_user` rations what was proved, before it is decoded."""
         self._known: Mapping[str, Credentials] = {user.name: user for user in users}
         self._allows_user = allows_user
+        self._keys: dict[str, tuple[bytes, bytes]] = {}
+        """Of the users that were named so far: to make those of thousands takes half a minute."""
         self._localised: dict[tuple[str, bytes], UsmUser] = {}
 
     def open(self, datagram: bytes, source: str, at_ms: int) -> Opened | Refusal:
@@ -148,13 +157,11 @@ class Opener:
         key = (credentials.name, received.security.engine_id)
         found = self._localised.get(key)
         if found is None:
-            found = UsmUser.from_ku(
-                credentials.name,
-                credentials.auth,
-                credentials.auth_ku,
-                credentials.priv_ku,
-                received.security.engine_id,
-            )
+            name, auth = credentials.name, credentials.auth
+            keys = self._keys.get(name)
+            if keys is None:
+                keys = self._keys[name] = credentials.keys()
+            found = UsmUser.from_ku(name, auth, *keys, received.security.engine_id)
             if len(self._localised) >= ENGINES_MOST:
                 del self._localised[next(iter(self._localised))]
             self._localised[key] = found
