@@ -9,12 +9,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Final
 
 from sqlalchemy import Connection, Table, func, insert, select
 from sqlalchemy import Row as Record
 
+from collector.row import Row
 from collector.schema import CORRECTED, LATE
+
+__all__ = ["Order", "Row"]
 
 U64 = (1 << 64) - 1
 STEP = 20_000
@@ -27,23 +30,6 @@ and getting it back from a busy one takes milliseconds."""
 
 _SIGN = 1 << 63
 _COARSE_MS = 1_000
-
-
-class Row(NamedTuple):
-    """One report as the store keeps it."""
-
-    site: str
-    epoch: int
-    """u64."""
-    seq: int
-    time_ms: int
-    """When it was measured (corrected), ms since 1970 UTC."""
-    received_ms: int
-    """The collector's clock at arrival; its UTC day chooses the table."""
-    late: bool
-    corrected: bool
-    block: bytes
-    """As `tabuah.block` encodes it."""
 
 
 @dataclass(frozen=True, slots=True)

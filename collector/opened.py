@@ -9,7 +9,7 @@ import logging
 from dataclasses import replace
 
 from collector.live import Received
-from collector.store import Row
+from collector.row import Row
 from tabuah import block
 from tabuah.block import Packed
 from tabuah.errors import DecodeError

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import zlib
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -26,19 +27,23 @@ from starlette.staticfiles import StaticFiles
 
 from collector.api import BadRequestError, report_json, selection, site_json
 from collector.guard import SECURITY_HEADERS, Names, SecurityHeaders, Token
+from collector.gzip_parts import LEVEL
 from collector.incident_metrics import active, worst_of
 from collector.judgement.tracking import Incident
 from collector.live import Received, SiteView
 from collector.metrics import CONTENT_TYPE, SitesPage
 from collector.overview import Overview, overview
+from collector.scribe import Scribe
 from collector.view import Centre
 from collector.words import say
+from inventory.compiled import CompiledSites
 from inventory.model import Inventory, Language
 
 _HERE: Final = Path(__file__).parent
 _REFRESH_S: Final = 5
 _AT_ONCE: Final = 200
 """Reports that are read and sent at once."""
+_INFLATED_AT_ONCE: Final = 1 << 18
 _READERS: Final = 2
 """Requests for reports that are read for at the same time; the others take turns."""
 
@@ -88,6 +93,7 @@ class _Pages:
     def __init__(self, centre: Centre) -> None:
         self._centre = centre
         self._sites = SitesPage()
+        self._scribe: Scribe | None = None
         # Two scrapes at once would take twice the CPU from the offices, and share one cache.
         self._one_scrape = asyncio.Lock()
         # Reading reports and writing JSON takes the interpreter from the line.
@@ -134,30 +140,39 @@ class _Pages:
     async def metrics(self, request: Request) -> Response:
         """Answer a scrape."""
         pack = _accepts_gzip(request.headers.get("accept-encoding", ""))
-        async with self._one_scrape:
-            body = await asyncio.to_thread(
-                self._render_metrics,
-                list(self._centre.views()),
-                self._centre.open_incidents(),
-                self._centre.now_ms(),
-                pack=pack,
-            )
         headers = {"content-type": CONTENT_TYPE, "vary": "accept-encoding"}
         if pack:
             headers["content-encoding"] = "gzip"
-        return Response(body, headers=headers)
+        async with self._one_scrape:
+            with self._centre.own.render_seconds.time():
+                sites = self._centre.inventory.sites
+                if isinstance(sites, CompiledSites):
+                    pieces = await self._scribe_of(sites).page(self._centre, await self._tail())
+                    if pack:
+                        return Response(b"".join(pieces), headers=headers)
+                    return StreamingResponse(_unpacked(pieces), headers=headers)
+                body = await asyncio.to_thread(
+                    self._sites.render,
+                    self._centre.inventory,
+                    list(self._centre.views()),
+                    self._centre.now_ms(),
+                )
+                body += await self._tail()
+                if pack:
+                    body = await asyncio.to_thread(gzip.compress, body, LEVEL, mtime=0)
+                return Response(body, headers=headers)
 
-    def _render_metrics(
-        self, views: list[SiteView], incidents: Sequence[Incident], now_ms: int, *, pack: bool
-    ) -> bytes:
-        own = self._centre.own
-        with own.render_seconds.time():
-            body = (
-                self._sites.render(self._centre.inventory, views, now_ms)
-                + active(incidents)
-                + own.render()
-            )
-            return gzip.compress(body, 1, mtime=0) if pack else body
+    async def _tail(self) -> bytes:
+        """Return the part of the metrics page that speaks of no single site's report."""
+        incidents = self._centre.open_incidents()
+        return await asyncio.to_thread(lambda: active(incidents) + self._centre.own.render())
+
+    def _scribe_of(self, sites: CompiledSites) -> Scribe:
+        if self._scribe is None or self._scribe.sites is not sites:
+            before, self._scribe = self._scribe, Scribe(sites)
+            if before is not None:
+                before.end()
+        return self._scribe
 
     async def healthz(self, _: Request) -> Response:
         """Answer that the process lives."""
@@ -227,6 +242,16 @@ def _language(asked: str | None, otherwise: Language) -> Language:
         return Language(asked)
     except ValueError:
         return otherwise
+
+
+def _unpacked(pieces: list[bytes]) -> Iterator[bytes]:
+    """Yield what gzip packed; Starlette goes through it in threads."""
+    inflater = zlib.decompressobj(wbits=31)
+    for piece in pieces:
+        rest = piece
+        while rest:
+            yield inflater.decompress(rest, _INFLATED_AT_ONCE)
+            rest = inflater.unconsumed_tail
 
 
 def _accepts_gzip(header: str) -> bool:

@@ -57,11 +57,23 @@ class Database:
 
 
 @contextlib.contextmanager
-def prometheus(folder: Path, port: int | None = None) -> Iterator[Database]:
-    """Give a Prometheus that takes remote writes, and late ones up to WINDOW_S."""
+def prometheus(
+    folder: Path, port: int | None = None, scrape: int | None = None
+) -> Iterator[Database]:
+    """Give a Prometheus that takes remote writes, and late ones up to WINDOW_S.
+
+    With `scrape` it asks for the metrics page at that port, each second.
+    """
     folder.mkdir(exist_ok=True)
     config = folder / "prometheus.yml"
-    config.write_text(f"storage: {{tsdb: {{out_of_order_time_window: {WINDOW_S}s}}}}\n")
+    targets = [] if scrape is None else [f"127.0.0.1:{scrape}"]
+    config.write_text(
+        f"""
+storage: {{tsdb: {{out_of_order_time_window: {WINDOW_S}s}}}}
+scrape_configs:
+  - {{job_name: tabuah, scrape_interval: 1s, static_configs: [{{targets: {targets}}}]}}
+"""
+    )
     with _running(
         *("prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}"),
         "--web.enable-remote-write-receiver",
