@@ -89,7 +89,7 @@ class Credentials:
         return cls(name, kind, auth_password, priv_password)
 
     def keys(self) -> tuple[bytes, bytes]:
-        """Return the passwords' keys Ku, the second empty without privacy: 1 MiB hashed for each."""
+        """Return the passwords' keys Ku, the second empty without privacy: each hashes 1 MiB."""
         priv = self.priv_password
         return (
             password_to_key(self.auth_password.encode(), self.auth),
