@@ -18,6 +18,7 @@ BENCHMARKS = {
     "receive": "the collector end to end, reports on disk; beside snmptrapd",
     "fleet": "83,762 offices at 8,376 reports a second, 8,000,000 rows; beside its peers",
     "page": "the metrics page for 7,285 sites; beside prometheus-client",
+    "judge": "a year of 14 offices with their faults through the court, and its months",
     "sla": "one month of 500 circuits judged and printed",
     "agent": "memory, CPU and writes of an office's agent; beside collectd, vmagent, ...",
     "bytes": "IP bytes a day on an office's line, in network namespaces (root)",

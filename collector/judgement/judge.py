@@ -141,7 +141,11 @@ class Judge:
 
     def is_calm(self, now_ms: int) -> bool:
         """Return whether there is nothing to read."""
-        return not self._dirty and not (self._edges and self._edges[0] <= now_ms)
+        return not self._dirty and not (self._edges and self._edges[0] < now_ms)
+
+    def kept(self, site: str) -> tuple[Observation, ...]:
+        """Return the reports of an office that its verdicts may still rest on."""
+        return tuple(self._dockets[site].line)
 
     def findings(self) -> dict[str, list[Finding]]:
         """Return what is found of each office, settled or not, as last judged."""
@@ -149,9 +153,9 @@ class Judge:
 
     def judge(self, now_ms: int) -> list[Outage]:
         """Return the versions by which the ledger comes to say what is known now."""
-        if self._edges and self._edges[0] <= now_ms:
+        if self._edges and self._edges[0] < now_ms:
             # Work has begun or ended: who is still down must explain itself.
-            self._edges = [edge for edge in self._edges if edge > now_ms]
+            self._edges = [edge for edge in self._edges if edge >= now_ms]
             self._read_troubled()
         due = [code for code in sorted(self._dirty) if self._is_due(self._dockets[code], now_ms)]
         if not due:

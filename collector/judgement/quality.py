@@ -47,7 +47,7 @@ class Quality:
 
     def add(self, at_ms: int, look: Look) -> Slow | None:
         """Take one cycle's readings; return what is worse than its bounds now."""
-        self._take(at_ms, look)
+        self.take(at_ms, look)
         if not self._within(look):
             self._unsound_ms = at_ms
         looks = [sample for _, sample in self._samples]
@@ -63,20 +63,13 @@ class Quality:
             self.since_ms = None
         return self.slow
 
-    def goes_on(self, at_ms: int, look: Look) -> bool:
-        """Take readings that are within all bounds, after two minutes of such ones, at less cost.
+    def is_calm(self, at_ms: int, look: Look) -> bool:
+        """Return whether readings are within all bounds, after two minutes of such ones."""
+        long_ago = at_ms - self._unsound_ms > self.window_ms
+        return self.slow is None and long_ago and self._within(look)
 
-        Returns:
-            Whether they are; nothing was taken otherwise.
-        """
-        if self.slow is not None or at_ms - self._unsound_ms <= self.window_ms:
-            return False
-        if not self._within(look):
-            return False
-        self._take(at_ms, look)
-        return True
-
-    def _take(self, at_ms: int, look: Look) -> None:
+    def take(self, at_ms: int, look: Look) -> None:
+        """Take readings that change nothing (`is_calm`)."""
         samples = self._samples
         samples.append((at_ms, look))
         while at_ms - samples[0][0] > self.window_ms:

@@ -71,6 +71,8 @@ class SiteNow:
     last: Observation | None = None
     well: bool = False
     """Nothing of it is, or was lately, otherwise than on any good day."""
+    primary: str = ""
+    """Its primary circuit."""
 
     @property
     def gone(self) -> bool:
@@ -121,15 +123,21 @@ class Scene:
         now = self.sites.get(seen.site)
         if now is None or not now.well or now.last is None or not _plain(now.last, seen):
             return False
-        for one in seen.services:
-            if not one.good or one.service not in now.services:
-                return False
         for look in seen.circuits:
             line = now.lines.get(look.circuit)
             if line is None or not sound(look) or (look.resolver and DNS not in now.services):
                 return False
-            if look.redials != line.redials or not line.quality.goes_on(seen.at_ms, look):
+            if look.redials != line.redials or not line.quality.is_calm(seen.at_ms, look):
                 return False
+        for one in seen.services:
+            if not one.good or one.service not in now.services:
+                return False
+        for look in seen.circuits:
+            now.lines[look.circuit].quality.take(seen.at_ms, look)
+            if look.resolver and look.circuit == now.primary:
+                now.services[DNS].run = look.resolver_run
+        for one in seen.services:
+            now.services[one.service].run = one.run
         now.last = seen
         return True
 
@@ -263,6 +271,7 @@ class Scene:
                 circuit.id: LineNow(Quality(self._bounds(circuit), max(WINDOW_MS, 3 * interval_ms)))
                 for circuit in site.circuits
             },
+            primary="" if site.primary is None else site.primary.id,
         )
 
     def _bounds(self, circuit: Circuit) -> Bounds:
