@@ -82,7 +82,13 @@ detached() { # VERB: run it in a session of its own, which no hangup and no clos
 # A folder holds it in parts; the scope, a folder too, says which parts and whose:
 #   interfaces (a name a line), keys (a sysctl a line), files.list (MODE PATH a line), nftables, frr
 
-unframe() { # DIR PREFIX: the reverse, to stdout
+unframe() { # DIR: "#NAME" begins a file of that name, every other line has a sign before it
+    mkdir -p "$1/files" "$1/want/files"
+    awk -v d="$1" '/^#/ { if (out) close(out); out = d "/" substr($0, 2); printf "" >out; next }
+        { print substr($0, 2) >out }'
+}
+
+frame() { # DIR PREFIX: the reverse, to stdout
     (
         cd "$1" || exit
         for part in ip sysctl nftables frr files/*; do
@@ -97,8 +103,18 @@ unframe() { # DIR PREFIX: the reverse, to stdout
 capture_stdin() {
     scratch=$(mktemp -d) || die "cannot make a scratch folder"
     trap 'rm -rf "$scratch"' EXIT
-    unframe "$scratch"
+    unframe "$scratch" || die "cannot keep what was sent"
+    need "$scratch"
     capture "$scratch" "$scratch/now" && frame "$scratch/now" "" && echo "#end"
+}
+
+need() { # SCOPE: the programs that it takes
+    programs="awk cmp cut grep ip sed setsid sort sync tail tr"
+    [ ! -e "$1/nftables" ] || programs="$programs nft unshare"
+    [ ! -e "$1/frr" ] || programs="$programs vtysh frr-reload.py"
+    for program in $programs; do
+        command -v "$program" >/dev/null || die "this device has no '$program'"
+    done
 }
 
 capture() { # SCOPE TARGET: fails when a part cannot be read
@@ -277,8 +293,7 @@ do_arm() { # SECONDS
     mkdir -p "$HOME_DIR" "$R" || die "cannot make $HOME_DIR"
     [ ! -e "$D" ] || die "transaction $TX is known here already"
     mkdir "$D" || die "cannot make $D"
-    unframe "$D"
-    [ -e "$D/end" ] || refuse "what was sent is not whole"
+    unframe "$D" && [ -e "$D/end" ] || refuse "what was sent is not whole"
     echo "$TX" >"$D/id"
     [ -s "$D/id" ] || refuse "the disk keeps nothing"
     take_lock || refuse "busy with transaction $(cat "$HOME_DIR/open")"
@@ -497,12 +512,15 @@ do_rollback() {
 
 do_release() {
     if [ -e "$D" ]; then
+        end=untouched
         if [ -e "$D/confirmed" ]; then
             [ -e "$D/saved" ] || die "not saved yet"
             end=confirmed
-        else
+        elif [ -e "$D/fired" ]; then
             [ "$(cat "$D/restored" 2>/dev/null)" = yes ] || die "not settled"
             end=restored
+        elif [ -e "$D/armed" ]; then
+            die "not settled"
         fi
         # Whoever asks later, perhaps another centre, still learns the truth.
         { tail -n 50 "$HOME_DIR/settled" 2>/dev/null; echo "$TX $end"; } >"$HOME_DIR/settled.new" &&

@@ -13,6 +13,8 @@ from provision.session import OutOfReachError, RefusedError, Session
 from provision.states import Marker
 from tabuah.errors import DecodeError
 
+_ASK_S = 10.0
+"""A device that takes longer to say where it stands is asked again over a new connection."""
 _QUICK_S = 30.0
 _LONG_S = 90.0
 
@@ -73,7 +75,7 @@ class LinuxGateway:
 
     def ask(self, session: Session, tx: str) -> Said:
         """Return what the device says of the transaction."""
-        return _said(self._ask(session, "status", tx)["status"])
+        return _said(self._ask(session, "status", tx, limit_s=_ASK_S)["status"])
 
     def confirm(self, session: Session, tx: str) -> Said:
         """Have the change kept and saved.
@@ -106,8 +108,10 @@ class LinuxGateway:
         command = shlex.join(["sh", "-c", script(), "deadman", *words])
         ran = session.run(command, stdin, limit_s)
         if ran.code:
-            said = ran.err.strip().splitlines()[-1:] or [f"exit code {ran.code}"]
-            raise RefusedError(f"the device refuses '{words[0]}': {said[0]}")
+            lines = ran.err.strip().splitlines()
+            said = [line for line in lines if "rror:" in line] or lines[-1:]
+            what = said[0] if said else f"exit code {ran.code}"
+            raise RefusedError(f"the device refuses '{words[0]}': {what}")
         return ran.out
 
 

@@ -1,0 +1,71 @@
+"""Secrets out of texts: what people, files and logs see instead. Pure.
+
+A secret is replaced by `‹rahasia:NAME›`, NAME being a short HMAC of it: two configurations with the
+same secret still look the same, a changed one shows as changed, and nobody can try guesses on it
+without the key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable, Mapping
+
+_SHORTEST = 4
+"""A shorter secret would blot out half the text; it is refused when it is read."""
+
+_KNOWN = re.compile(
+    r"(?im)^(?P<head>.*?\b(?:password|passwd|secret|psk|preshared-?key|presharedkey|privatekey|"
+    r"community|rocommunity|rwcommunity|key-string|authpass|privpass)\b"
+    r"[ \t]*[=:]?[ \t]*(?:\d[ \t]+)?)(?P<secret>\"[^\"\n]+\"|[^\s\"{;]+)"
+)
+"""How configurations that we did not write spell their secrets."""
+_SNMP_USER = re.compile(r"(?im)^(\s*createUser\s+\S+\s+\S+\s+)(\S+)(\s+\S+\s+)(\S+)")
+
+
+def name(secret: str, key: bytes) -> str:
+    """Return what stands for a secret."""
+    made = hmac.new(key, secret.encode(), hashlib.sha256).hexdigest()[:12]
+    return f"‹rahasia:{made}›"
+
+
+def too_short(secret: str) -> bool:
+    """Return whether a secret cannot be masked without masking ordinary words."""
+    return len(secret) < _SHORTEST
+
+
+def mask(text: str, secrets: Iterable[str], key: bytes) -> str:
+    """Return the text without the secrets, and without what looks like one.
+
+    Args:
+        text: of a configuration, a transcript, a log.
+        secrets: those that are known.
+        key: of the names that stand for them.
+    """
+    for secret in sorted(set(secrets), key=len, reverse=True):
+        if secret:
+            text = text.replace(secret, name(secret, key))
+
+    def hide(match: re.Match[str]) -> str:
+        found = match["secret"]
+        return match["head"] + (found if found.startswith("‹") else name(found.strip('"'), key))
+
+    text = _KNOWN.sub(hide, text)
+
+    def hide_user(match: re.Match[str]) -> str:
+        first, second = (
+            word if word.startswith("‹") else name(word.strip('"'), key)
+            for word in (match[2], match[4])
+        )
+        return f"{match[1]}{first}{match[3]}{second}"
+
+    return _SNMP_USER.sub(hide_user, text)
+
+
+def mask_sections(
+    sections: Mapping[str, str], secrets: Iterable[str], key: bytes
+) -> dict[str, str]:
+    """Return a configuration without its secrets."""
+    known = tuple(secrets)
+    return {section: mask(text, known, key) for section, text in sections.items()}
