@@ -21,10 +21,10 @@ MINUTE = 60_000
 BEGIN_MS = year.BEGIN_MS
 
 
-def _a_day(seed: int) -> tuple[list[Outage], list[Incident], int]:
+def _half_a_day(seed: int) -> tuple[list[Outage], list[Incident], int]:
     offices = year.inventory()
     bench = Bench(offices, MINUTE)
-    steps = year.year(offices, MINUTE, seed, year.DAY_MS, often=60)
+    steps = year.year(offices, MINUTE, seed, year.DAY_MS // 2, often=80)
     for number, step in enumerate(steps):
         bench.interval(number, step)
     return bench.outages, bench.told, bench.rulings
@@ -34,10 +34,10 @@ def _a_day(seed: int) -> tuple[list[Outage], list[Incident], int]:
 def test_what_is_found_is_what_would_be_without_the_short_way(
     monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    short = _a_day(seed)
+    short = _half_a_day(seed)
     monkeypatch.setattr(Scene, "goes_on", lambda *_: False)
     monkeypatch.setattr(courts, "FLAP_CALM_MS", 2**60)  # it is never calm
-    assert _a_day(seed) == short
+    assert _half_a_day(seed) == short
     assert len(short[0]) > 50
 
 
