@@ -16,6 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.judgement.diagnosis import Case, Gap, Nature, diagnose
+from collector.judgement.evidence import Cause, CentreSeen, Observation, Source, Verdict
 from collector.store import Store
 from collector.traps import words
 from collector.traps.book import Book, Entry, TrapStore, body_of, entry_of
@@ -373,3 +375,58 @@ def test_one_that_floods_takes_nothing_from_the_others() -> None:
     for n in range(10_000):
         rations.allows("198.51.100.10", n / 1000, v3=False)
     assert rations.allows("198.51.100.11", 10.0, v3=False)
+
+
+# --- beside a silence -----------------------------------------------------------------------
+
+SILENCE = Case(KUBUNG, "telkom", Nature.GAP, 10_000_000, None, gap=Gap.OPEN)
+
+
+def told(at_ms: int, before: Observation | None = None) -> Verdict:
+    seen = CentreSeen(SILENCE.began_ms, battery_ms=at_ms)
+    return diagnose(replace(SILENCE, centre=seen, before=before))
+
+
+def test_a_ups_that_signed_its_word_explains_the_silence_that_follows() -> None:
+    verdict = told(SILENCE.began_ms - 600_000)
+    assert verdict.cause is Cause.POWER
+    assert "signed trap" in verdict.evidence[0].says
+    assert told(SILENCE.began_ms - 2 * 3_600_000).cause is Cause.UNKNOWN, "too long ago"
+
+
+def test_a_report_that_says_mains_after_it_outweighs_it() -> None:
+    before = Observation(
+        *(KUBUNG, SILENCE.began_ms - 10_000, SILENCE.began_ms - 10_000),
+        late=False,
+        interval_ms=10_000,
+        epoch=1,
+        seq=1,
+        boot_id=b"",
+        uptime_ms=1,
+        on_battery=False,
+    )
+    assert told(SILENCE.began_ms - 600_000, before).cause is Cause.UNKNOWN
+
+
+def test_a_trap_that_anyone_could_have_sent_is_shown_and_decides_nothing() -> None:
+    kept = book()
+    kept.places._offices[TRAP.source] = {KUBUNG}
+    kept.hear(replace(TRAP, at_ms=SILENCE.began_ms - 1000), 0.0)
+    assert kept.battery == {}
+    shown = kept.around(KUBUNG, SILENCE.began_ms)
+    verdict = diagnose(replace(SILENCE, centre=CentreSeen(SILENCE.began_ms, traps=shown)))
+    assert verdict.cause is Cause.UNKNOWN
+    assert verdict.evidence[-1].source is Source.TRAP
+    assert verdict.evidence[-1].says == (
+        "198.51.100.10 said upsTrapOnBattery: the UPS runs on its battery; unproved, so it decides "
+        "nothing"
+    )
+    assert kept.around(KUBUNG, SILENCE.began_ms + 3_600_000) == ()
+
+
+def test_only_the_newest_traps_of_an_office_are_shown() -> None:
+    kept = book()
+    kept.places._offices[TRAP.source] = {KUBUNG}
+    for n in range(100):
+        kept.hear(replace(TRAP, at_ms=n), 0.0)
+    assert [one.at_ms for one in kept.around(KUBUNG, 0)] == [95, 96, 97, 98, 99]
