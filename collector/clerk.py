@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Final
 
 from collector.judgement.court import Court, Ruling
 from collector.judgement.ledger import Entry, Json, Outage, Subject, outage_body
-from collector.judgement.observe import observe
+from collector.judgement.observe import Taken, observe, taken
 from collector.judgement.planned import entered_windows
 from collector.judgement.record import Book, Said, incident_body, read_book, said_body, watch_body
 from collector.live import State
-from collector.opened import opened
-from tabuah.errors import TabuahError
+from tabuah import block
+from tabuah.errors import DecodeError, TabuahError
+from tabuah.skim import NOTHING, skim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,10 +31,9 @@ if TYPE_CHECKING:
     from collector.judgement.evidence import CentreSeen, CollectorSeen, Observation, Window
     from collector.judgement.tracking import Incident
     from collector.ledger_store import LedgerStore
-    from collector.live import Received, SiteView
+    from collector.live import SiteView
     from collector.store import Row, Store
     from inventory.model import Inventory
-    from tabuah.report import Report
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Clerk:
         self._inventory = inventory
         self._ledger = ledger
         self._court = Court(inventory)
-        self._last: dict[str, Report] = {}
+        self._last: dict[str, Taken] = {}
         self._late: deque[Row] = deque()
         self._unwritten: list[tuple[Subject, Json]] = []
         self._filled = asyncio.Event()
@@ -77,9 +77,9 @@ class Clerk:
         if site is None:
             return
         # One that is too new to be read was heard all the same, and went over the line.
-        received = opened(row)
-        self._observe(observe(received, site, self._last.get(code)))
-        self._last[code] = received.report
+        report = _taken(row) or _unread(row)
+        self._observe(observe(report, site, self._last.get(code)))
+        self._last[code] = report
 
     def late(self, row: Row) -> None:
         """Take a report out of a spool: it is read when there is time."""
@@ -101,10 +101,9 @@ class Clerk:
         """Rule; return the incidents that began, changed or ended."""
         for _ in range(min(LATE_AT_ONCE, len(self._late))):
             row = self._late.popleft()
-            site = self._inventory.find(row.site)
-            received = opened(row)
-            if site is not None and not received.unread:
-                self._observe(observe(received, site))
+            site, report = self._inventory.find(row.site), _taken(row)
+            if site is not None and report is not None:
+                self._observe(observe(report, site))
         if now_ms - self._planned_ms > PLAN_MS:
             self._planned_ms = now_ms
             self._court.plan(_around(entered_windows(self._said, now_ms + PLAN_AHEAD_MS), now_ms))
@@ -197,13 +196,12 @@ class Clerk:
         self._said = list(book.said)
         seen = []
         for row in rows:
-            site = self._inventory.find(row.site)
-            received: Received = opened(row)
-            if site is None or received.unread:
+            site, report = self._inventory.find(row.site), _taken(row)
+            if site is None or report is None:
                 continue
-            seen.append(observe(received, site))
+            seen.append(observe(report, site))
             if not row.late:
-                self._last[row.site] = received.report
+                self._last[row.site] = report
         self._court.restore(tuple(self._outages.values()), self._incidents.values(), seen, now_ms)
 
     def fallen(self) -> set[str]:
@@ -299,6 +297,23 @@ class Clerk:
             self._filled.set()
             return False
         return True
+
+
+def _taken(row: Row) -> Taken | None:
+    """Return what a row says of the office's lines; None if it cannot be read."""
+    packed = block.unpack(row.block)
+    if not packed.readable:
+        return None
+    try:
+        said = skim(packed.octets[block.BODY_AT :])
+    except DecodeError:
+        return None
+    return taken(packed, said, row)
+
+
+def _unread(row: Row) -> Taken:
+    """Return what a row's head alone says."""
+    return taken(block.unpack(row.block), NOTHING, row)
 
 
 def _around(windows: Iterable[Window], now_ms: int) -> list[Window]:

@@ -49,6 +49,8 @@ MAX_RATIO = 64
 """Nor to more than so many times its size: reports deflate to a seventh at best."""
 
 _HEAD = struct.Struct(">QIQQ16sIB")
+BODY_AT = 1 + _HEAD.size
+"""Where a report's sections begin in `Packed.octets`."""
 _INTERVAL_AT = 1 + struct.calcsize(">QIQQ16s")
 _OCCASIONS = {int(occasion): occasion for occasion in Occasion}
 
@@ -105,6 +107,12 @@ def unpack(octets: bytes) -> Packed:
     if len(octets) < 1 + _HEAD.size:
         raise DecodeError(f"a report of {len(octets)} octets is shorter than its head")
     return Packed._make((*_HEAD.unpack_from(octets, 1), octets))
+
+
+def rehead(changed: Packed) -> Packed:
+    """Return a report whose fields were changed (`_replace`), its octets made to say the same."""
+    head = _HEAD.pack(*changed[:-1])
+    return changed._replace(octets=changed.octets[:1] + head + changed.octets[1 + _HEAD.size :])
 
 
 def interval_ms(octets: bytes) -> int:

@@ -115,7 +115,7 @@ _KIND = _choice(
     {Kind.PING: 1, Kind.UDP: 2, Kind.DNS: 3, Kind.TCP: 4, Kind.HTTP: 5},
     None,
 )
-_ROLES = {
+ROLES = {
     Role.OTHER: 0,
     Role.GATEWAY: 1,
     Role.FIRST_HOP: 2,
@@ -124,7 +124,7 @@ _ROLES = {
     Role.SERVICE: 5,
     Role.UPS: 6,
 }
-_ROLE = _choice(_ROLES, Role.OTHER)
+_ROLE = _choice(ROLES, Role.OTHER)
 _STATUS = _choice({status: int(status) for status in Status}, Status.UNKNOWN)
 _STAGE = _choice({stage: int(stage) for stage in Stage}, Stage.ANSWER)
 _CLOCK = _choice({clock: int(clock) for clock in Clock}, Clock.UNKNOWN)
@@ -311,7 +311,7 @@ def line_run(octets: bytes) -> int | None:
 
     The line is the first interface of the first gateway that has one.
     """
-    gateway = _ROLES[Role.GATEWAY]
+    gateway = ROLES[Role.GATEWAY]
     run = None
     at, end = 0, len(octets)
     try:

@@ -118,14 +118,17 @@ class Look:
     @property
     def carried(self) -> bool | None:
         """Whether anything beyond the office answered; None = nothing was asked."""
-        answers = [a for a in (self.first_hop, self.centre, self.public) if a is not None]
-        return any(answers) if answers else None
+        if self.first_hop or self.centre or self.public:
+            return True
+        asked = self.first_hop is not None or self.centre is not None or self.public is not None
+        return False if asked else None
 
     @property
     def beyond(self) -> bool | None:
         """Whether anything beyond the first hop answered; None = nothing was asked."""
-        answers = [a for a in (self.centre, self.public) if a is not None]
-        return any(answers) if answers else None
+        if self.centre or self.public:
+            return True
+        return False if self.centre is not None or self.public is not None else None
 
 
 @dataclass(frozen=True, slots=True)

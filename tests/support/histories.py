@@ -19,7 +19,7 @@ from collector.health import Health
 from collector.judgement.court import Court
 from collector.judgement.evidence import CentreSeen, CollectorSeen, Observation, Window
 from collector.judgement.ledger import Outage
-from collector.judgement.observe import observe
+from collector.judgement.observe import Taken, observe, take
 from collector.judgement.tracking import Incident
 from collector.live import Received
 from collector.placing import Anchors
@@ -342,7 +342,7 @@ class _Line:
         self.told = Told()
         self.stored: list[tuple[Observation, Received]] = []
         self.anchors = Anchors()
-        self.last: dict[str, Report] = {}
+        self.last: dict[str, Taken] = {}
         self.heard_ms = 0
         self.start(0)
 
@@ -367,12 +367,13 @@ class _Line:
         )
         received = Received(report, received_ms, placed.time_ms, placed.corrected, late)
         before = self.last.get(code)
-        seen = observe(received, self.inventory.site(code), None if late else before)
+        now = take(received)
+        seen = observe(now, self.inventory.site(code), None if late else before)
         self.stored.append((seen, received))
         self.court.observe(seen)
         if late:
             return
-        self.last[code] = report
+        self.last[code] = now
         self.heard_ms = arrives
         self.health.heard(code, received, arrives / 1000)
 
