@@ -272,7 +272,8 @@ class Collector:
             self._intake.stored(row.site, row.epoch, row.seq)
             if row.late:
                 late += 1
-                self.clerk.late(row)
+                if row.site in self._health.views:
+                    self.clerk.late(row)
         if stored:
             self.own.count("late", late)
             self.own.count("accepted", len(stored) - late)

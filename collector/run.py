@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Final
 import httpx
 
 from alerts import channels
+from collector import drill
 from collector import identity as identities
 from collector.app import Collector
 from collector.clerk import Clerk
@@ -56,6 +57,8 @@ log = logging.getLogger(__name__)
 EXTEND_S: Final = 15.0
 """How often a start that takes long asks the service manager for more time, twice as much."""
 TICK_S: Final = 0.5
+DRILL_S: Final = 1.0
+"""How often a drill is looked for."""
 UPKEEP_S: Final = 60.0
 SOCKET_NAME: Final = "collector.sock"
 
@@ -98,6 +101,8 @@ class Program:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._inventory: Inventory
+        """As it was read; the collector's has a drill's offices too."""
+        self._drill: drill.Drill | None = None
         self._rereads = asyncio.Event()
         self._outboxes: list[channels.Outbox] = []
         self._stopping = asyncio.Event()
@@ -219,6 +224,7 @@ class Program:
                 self._collector.traps.run(self._collector.mishaps),
                 self._tick(),
                 self._reread_when_asked(),
+                self._look_for_drills(),
                 self._upkeep(Upkeep(store), keys),
                 *self._remote_writes(store, client),
                 self._logbook.run(),
@@ -291,8 +297,19 @@ class Program:
         if inventory.remote_write != self._inventory.remote_write:
             log.warning("a changed remote_write takes a restart; the rest is in use now")
         self._inventory = inventory
-        self._collector.renew(inventory)
+        self._collector.renew(drill.joined(inventory, self._drill))
         log.info("inventory read anew: %d offices", len(inventory.sites))
+
+    async def _look_for_drills(self) -> None:
+        """Watch simulated offices while a drill asks for it (`tabuah simulate --drill`)."""
+        while True:
+            await asyncio.sleep(DRILL_S)
+            found = await asyncio.to_thread(drill.read, self._options.data, time.time())
+            if found != self._drill:
+                self._drill = found
+                self._collector.renew(drill.joined(self._inventory, found))
+                said = "over" if found is None else f"{found.sites} simulated offices are watched"
+                log.warning("drill: %s", said)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:

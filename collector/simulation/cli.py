@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
@@ -9,19 +10,44 @@ from pathlib import Path
 
 import click
 
+from collector import drill as drills
 from collector.cli import EndpointType
-from collector.simulation import fleet
-from collector.simulation.drive import Cut, Drive, Plan
+from collector.options import output_option
+from collector.simulation.plan import ClockFault, Cut, Plan
 from collector.simulation.tally import Tally
 from inventory.model import Endpoint
+from tabuah.units import duration_seconds
 
-_CUT = re.compile(r"(\d+(?:\.\d+)?)@(\d+(?:\.\d+)?)", re.ASCII)
+_CUT = re.compile(r"([^@:]+)@([^@:]+)(?::(\d+))?", re.ASCII)
+_CLOCK = re.compile(r"(?:(1970)|([+-])([^:]+))(?::(\d+))?", re.ASCII)
+
+
+class DurationType(click.ParamType[float]):
+    """A number of seconds, or a duration with its unit."""
+
+    name = "DURATION"
+
+    def __init__(self, least: float = 0.0) -> None:
+        """Refuse what is shorter than `least` seconds."""
+        self._least = least
+
+    def convert(
+        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return its seconds."""
+        try:
+            seconds = _seconds(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if seconds < self._least:
+            self.fail(f"'{value}' is shorter than {self._least:g} s", param, ctx)
+        return seconds
 
 
 class CutType(click.ParamType[Cut]):
-    """SECONDS@SECOND."""
+    """DURATION@AFTER[:SITES]."""
 
-    name = "SECONDS@SECOND"
+    name = "DURATION@AFTER[:SITES]"
 
     def convert(
         self, value: str | Cut, param: click.Parameter | None, ctx: click.Context | None
@@ -29,22 +55,50 @@ class CutType(click.ParamType[Cut]):
         """Return the cut that `value` is."""
         if isinstance(value, Cut):
             return value
-        match = _CUT.fullmatch(value)
-        if match is None:
-            self.fail(f"'{value}' is no cut; 30@60 is one of 30 s that begins after 60", param, ctx)
-        return Cut(float(match[1]), float(match[2]))
+        with contextlib.suppress(ValueError):
+            if (match := _CUT.fullmatch(value)) is not None:
+                return Cut(_seconds(match[1]), _seconds(match[2]), _sites(match[3]))
+        return self.fail(
+            f"'{value}' is no cut; 30s@1m is one of 30 s that begins after a minute, "
+            "30s@1m:5 one of the first five offices",
+            param,
+            ctx,
+        )
+
+
+class ClockType(click.ParamType[ClockFault]):
+    """1970, +DURATION or -DURATION, and [:SITES]."""
+
+    name = "1970|+DURATION|-DURATION[:SITES]"
+
+    def convert(
+        self, value: str | ClockFault, param: click.Parameter | None, ctx: click.Context | None
+    ) -> ClockFault:
+        """Return the fault that `value` is."""
+        if isinstance(value, ClockFault):
+            return value
+        with contextlib.suppress(ValueError):
+            if (match := _CLOCK.fullmatch(value)) is not None:
+                sign = -1 if match[2] == "-" else 1
+                ahead_s = None if match[1] else sign * _seconds(match[3])
+                return ClockFault(ahead_s, _sites(match[4]))
+        return self.fail(
+            f"'{value}' is no wrong clock; +1h is one that is an hour ahead, 1970:3 are three "
+            "that were never set",
+            param,
+            ctx,
+        )
 
 
 @click.command(short_help="Simulate many offices, to load a collector or to rehearse.")
 @click.option(
-    "--sites", metavar="N", required=True, type=click.IntRange(1, fleet.MOST), help="How many."
+    "--sites", metavar="N", required=True, type=click.IntRange(1, drills.MOST), help="How many."
 )
 @click.option(
     "--interval",
-    metavar="SECONDS",
-    default=10.0,
+    default="10s",
     show_default=True,
-    type=click.FloatRange(0.1),
+    type=DurationType(0.1),
     help="Between one office's reports.",
 )
 @click.option(
@@ -62,35 +116,55 @@ class CutType(click.ParamType[Cut]):
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="The collector's data folder: the offices are enrolled there.",
 )
+@click.option("--seconds", type=DurationType(), default="0", help="How long; until Ctrl-C without.")
 @click.option(
-    "--seconds", type=click.FloatRange(0), default=0.0, help="How long; 0 = until Ctrl-C."
+    "--loss",
+    metavar="PERCENT",
+    type=click.FloatRange(0, 95),
+    default=0.0,
+    help="Of the datagrams, each way.",
 )
-@click.option("--loss", metavar="PERCENT", type=click.FloatRange(0, 95), default=0.0, help="Lost.")
 @click.option(
     "--cut",
     "cuts",
     type=CutType(),
     multiple=True,
-    help="No line for so long, so long after the start; may be repeated.",
+    help="No line for so long, so long after the start; of all offices, or of the first SITES.",
+)
+@click.option(
+    "--power-cut",
+    "power_cuts",
+    type=CutType(),
+    multiple=True,
+    help="No power: they say nothing, boot when it returns, and all report in that moment.",
 )
 @click.option(
     "--backlog", metavar="N", type=click.IntRange(0), default=0, help="Reports in each spool."
 )
 @click.option(
-    "--skew", metavar="SECONDS", type=float, default=0.0, help="How far the clocks are ahead."
+    "--clock",
+    "clocks",
+    type=ClockType(),
+    multiple=True,
+    help="A wrong clock, of all offices or of the next SITES; 1970 began when they booted.",
 )
-@click.option("--return", "all_at_once", is_flag=True, help="All begin in the same moment.")
+@click.option(
+    "--return",
+    "all_at_once",
+    is_flag=True,
+    help="Begin with the return of power: all boot, and report in the same moment.",
+)
 @click.option(
     "--presign",
     is_flag=True,
     help="Encode and sign all reports before the start; takes --seconds. For the highest rates.",
 )
 @click.option(
-    *("-o", "--output"),
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
+    "--drill",
+    is_flag=True,
+    help="Let the collector watch the offices meanwhile: metrics, incidents, alerts and all.",
 )
+@output_option()
 def simulate(
     *,
     sites: int,
@@ -100,42 +174,62 @@ def simulate(
     seconds: float,
     loss: float,
     cuts: tuple[Cut, ...],
+    power_cuts: tuple[Cut, ...],
     backlog: int,
-    skew: float,
+    clocks: tuple[ClockFault, ...],
     all_at_once: bool,
     presign: bool,
+    drill: bool,
     output: str,
 ) -> None:
     """Let N offices, sim-00001 and on, report to a running collector, and say what came of it.
 
-    They speak the real protocol with real keys: the collector takes their reports, stores and
-    acknowledges them. They are not in its inventory, so that they show on no page and make no
-    alert.
+    They speak the real protocol with real keys, and send again what is not acknowledged, as an
+    agent does: the collector takes their reports, stores and acknowledges them. They are not in its
+    inventory: without --drill they show on no page and in no metric, and make no incident and no
+    alert. With it they do, under the name "Latihan" or "Drill", until this ends.
+
+    Progress goes to stderr. Ctrl-C ends the run and prints the figures so far, after the last
+    answers; a second one does not wait for those.
 
     Exit code: 0 when every report was acknowledged, else 1.
 
     \b
     Examples:
         tabuah simulate --sites 500 --collector 127.0.0.1:10162 --data /var/lib/tabuah-collector
-        tabuah simulate --sites 1000 --seconds 300 --loss 30 --cut 60@30 --backlog 360 ...
+        tabuah simulate --sites 1000 --seconds 5m --loss 30 --cut 1m@30s --backlog 360 ...
+        tabuah simulate --sites 10000 --seconds 2m --return --backlog 60 ...
+        tabuah simulate --sites 40 --drill --power-cut 3m@1m:12 --clock 1970:1 --clock +1h:1 ...
     """  # noqa: D301 - \b keeps click from joining the lines
+    from collector.identity import Identity  # noqa: PLC0415 - slow to load, and only running needs it
+    from collector.simulation import fleet  # noqa: PLC0415
+    from collector.simulation.drive import Drive  # noqa: PLC0415
+
     if presign and not seconds:
         raise click.UsageError("--presign takes --seconds: it must know how many reports there are")
-    plan = Plan(interval, seconds, loss / 100, cuts, backlog, all_at_once)
-    made = fleet.offices(data, sites, interval_s=interval, backlog=backlog, skew_s=skew)
-    drive = Drive(plan, made, (address.host, address.port))
+    if presign and power_cuts:
+        raise click.UsageError("--presign and --power-cut: nobody signs what a dead machine sends")
+    plan = Plan(
+        interval, seconds, loss / 100, cuts, power_cuts, backlog, all_at_once=all_at_once,
+        clocks=clocks,
+    )  # fmt: skip
+    identity = Identity.open(data)
+    made = fleet.offices(data, identity, sites, plan)
+    drive = Drive(
+        *(plan, made, identity.engine_id, (address.host, address.port)),
+        say=lambda line: click.echo(line, err=True),
+    )
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: setattr(drive, "stopping", True))
-    try:
+        signal.signal(number, lambda *_: drive.stop())
+    watched = drills.held(data, drills.Drill(sites, interval)) if drill else None
+    with contextlib.closing(drive), watched or contextlib.nullcontext():
         if presign:
             click.echo("signing the reports of the whole run", err=True)
-            drive.introduce()
             drive.presign()
+        click.echo(f"{sites} offices report to {address}", err=True)
         tally = drive.run()
-    finally:
-        drive.close()
     _print(sites, interval, tally, output)
-    if tally.acknowledged < tally.reports:
+    if tally.missing:
         raise SystemExit(1)
 
 
@@ -146,4 +240,17 @@ def _print(sites: int, interval_s: float, tally: Tally, output: str) -> None:
         return
     width = max(map(len, figures))
     for name, value in figures.items():
-        click.echo(f"{name.replace('_', ' '):{width}}  {value}")
+        click.echo(f"{name.replace('_', ' '):{width}}  {'-' if value is None else value}")
+
+
+def _seconds(word: str) -> float:
+    """Return the seconds of a duration; a bare number is of seconds.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return float(word) if re.fullmatch(r"\d+(\.\d+)?", word, re.ASCII) else duration_seconds(word)
+
+
+def _sites(word: str | None) -> int | None:
+    return None if word is None else int(word)

@@ -1,6 +1,7 @@
 """Drives many offices over one socket: when each reports, what is lost, and what comes back.
 
-One thread and a loop of its own: it must be able to send faster than a collector can take.
+One thread and a loop of its own: it must be able to send faster than a collector can take. In each
+turn of the loop it does a little of everything, so that whatever is late holds up nothing else.
 """
 
 from __future__ import annotations
@@ -8,102 +9,103 @@ from __future__ import annotations
 import contextlib
 import gc
 import heapq
+import math
 import random
+import secrets
 import select
 import socket
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from collector.simulation.office import Flight, Office
-from collector.simulation.tally import Tally
+from collector.simulation import fleet
+from collector.simulation.tally import NobodyAnswersError, Tally
+from collector.simulation.voice import (
+    Acknowledged,
+    Declined,
+    Refused,
+    Resync,
+    Sealed,
+    Unreadable,
+    Voice,
+    WrongMac,
+)
 from tabuah.errors import DecodeError, TabuahError
 from tabuah.report import Occasion
 from tabuah.snmp import message
-from tabuah.snmp.client import Answered, Transmit
-from tabuah.snmp.pdu import open_pdu
-from tabuah.snmp.usm import Level
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from collector.simulation.office import Flight, Office
+    from collector.simulation.plan import Cut, Plan
 
 PATIENCE_S: Final = 10.0
-"""For the last answers, and for the first."""
+"""Without any acknowledgement, for the last ones and for the first."""
+PROGRESS_S: Final = 5.0
 CHECKED: Final = 50
 """The MAC of one answer in so many is verified."""
 BURST: Final = 64
+"""Offices, of those whose time has come, that are looked at in one turn."""
+_HEADERS: Final = 28
 _RECEIVE_BUFFER: Final = 16 << 20
 _SO_RCVBUFFORCE: Final = 33
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A line that carries nothing for a while."""
-
-    seconds: float
-    after_s: float
-
-    def covers(self, since_start_s: float) -> bool:
-        """Return whether the line is cut then."""
-        return self.after_s <= since_start_s < self.after_s + self.seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How the offices behave."""
-
-    interval_s: float
-    seconds: float
-    """0 = until stopped."""
-    loss: float = 0.0
-    """Share of datagrams lost, each way."""
-    cuts: tuple[Cut, ...] = ()
-    backlog: int = 0
-    """Reports in each office's spool when it begins."""
-    all_at_once: bool = False
-    """As when the power returns: all first reports leave together."""
-
-
-@dataclass(slots=True)
-class _Sent:
+class _Sent(NamedTuple):
     office: Office
     flight: Flight
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Presigned:
+class _Presigned(NamedTuple):
     office: Office
     flight: Flight
-    msg_id: int
-    datagram: bytes
+    sealed: Sealed
 
 
 class Drive:
     """A run of simulated offices."""
 
-    def __init__(self, plan: Plan, offices: Sequence[Office], address: tuple[str, int]) -> None:
-        """Open the socket.
+    def __init__(
+        self,
+        plan: Plan,
+        offices: Sequence[Office],
+        engine_id: bytes,
+        address: tuple[str, int],
+        say: Callable[[str], None],
+    ) -> None:
+        """Open the socket; `say` is told how it goes.
 
         Raises:
             TabuahError: there is no such address.
         """
         self._plan = plan
         self._offices = offices
+        self._say = say
         self._dice = random.Random()  # noqa: S311 - lost datagrams, not keys
-        self._socket = _open(address)
-        self._sent: dict[tuple[str, int], _Sent] = {}
-        """By user and message ID."""
-        self._retries: list[tuple[float, int, Office, Flight]] = []
-        self._histories: list[tuple[float, int, Office]] = []
+        self._voice = Voice(engine_id, secrets.randbits(64))
+        self._sent: dict[int, _Sent] = {}
+        """By message ID, as long as an answer counts."""
+        self._alarms: list[tuple[float, int, Office]] = []
         self._count = 0
         self._next = 0
         """How many live reports have become due: round and office follow from it."""
         self._presigned: list[_Presigned] = []
         self._start = 0.0
-        self.stopping = False
-        """Set to end the run early."""
-        self.tally = Tally()
+        self._in_spools = sum(office.backlog for office in offices)
+        """Reports that were late and are not acknowledged."""
+        self._dark: list[Cut] = []
+        """Power cuts that are on."""
+        self._progress_at = 0.0
+        self._stopping = False
+        self._impatient = False
+        self.tally = Tally(reports=self._in_spools, history=self._in_spools)
+        self._socket = _open(address)
+
+    def stop(self) -> None:
+        """End the run early; told twice, without the last answers."""
+        self._impatient = self._stopping
+        self._stopping = True
 
     def close(self) -> None:
         """Give the socket back."""
@@ -111,63 +113,60 @@ class Drive:
 
     # --- before the start -----------------------------------------------------------------
 
-    def introduce(self) -> None:
-        """Let the first office ask for the collector's clock, and tell it to the others.
-
-        Raises:
-            TabuahError: nobody answers.
-        """
-        first = self._offices[0]
-        flight = first.flight(first.cycle(time.monotonic()))
-        first.offer(flight)
-        self.tally.reports += 1
-        until = time.monotonic() + PATIENCE_S
-        while first.live is not None:
-            if time.monotonic() > until:
-                raise TabuahError("the collector does not answer; is it running, and is it there?")
-            self._transmit(first, flight, time.monotonic())
-            select.select([self._socket], [], [], 1.0)
-            self._hear()
-        now = time.monotonic()
-        for office in self._offices[1:]:
-            office.client.tell_time(first.client.clock(now), now)
-
     def presign(self) -> None:
         """Encode and sign all reports of the run, for the engine time at which they will leave.
 
-        Each rests on the one before, as it will when that is acknowledged by then. A report that
-        is asked for again is signed when it is.
+        Each rests on the one before, as it will if that is acknowledged by then; if not, and when
+        it must be sent again, it is signed anew.
+
+        Raises:
+            NobodyAnswersError: the collector's time could not be had.
         """
-        count = self._due_in_all()
-        self._start = time.monotonic() + count * self._seconds_each()
+        self._introduce()
+        count = self._plan.due_in_all(len(self._offices))
+        self._start = time.monotonic() + count * self._seconds_each() + 0.2
         for number in range(count):
+            if self._stopping:
+                return
             office, due = self._due(number)
             made = office.cycle(due)
             flight = office.flight(made)
-            datagram = office.client.send(office.pdu(flight), due)
-            office.client.forget(flight.request_id)
+            sealed = self._voice.seal(office.user, office.pdu(flight), due, knows_time=True)
             office.presume(made)
-            msg_id = message.decode(datagram).msg_id
-            self._presigned.append(_Presigned(office, flight, msg_id, datagram))
+            self._presigned.append(_Presigned(office, flight, sealed))
+        for office in self._offices:
+            office.presume(None)
         # Half a million reports in memory: no collection of garbage shall walk through them.
         gc.collect()
         gc.freeze()
         # Whether that took less or more than estimated: the time window is 150 s each way.
         time.sleep(max(0.0, self._start - time.monotonic()))
-        self._start = time.monotonic()
+
+    def _introduce(self) -> None:
+        """Let the first office ask for the collector's clock, which is then all offices'."""
+        first = self._offices[0]
+        flight = first.flight(first.cycle(time.monotonic()))
+        self._offer(first, flight)
+        until = time.monotonic() + PATIENCE_S
+        while first.live is not None and not self._stopping:
+            if time.monotonic() > until:
+                raise NobodyAnswersError(
+                    "the collector does not answer; is it running, is --collector its --listen, "
+                    "and is --data its data folder?"
+                )
+            self._pump(first, time.monotonic())
+            select.select([self._socket], [], [], 0.1)
+            self._hear()
+        for office in self._offices:
+            office.knows_time = True
 
     def _seconds_each(self) -> float:
         """Return about how long one report takes to make, by making some that are not used."""
-        office = Office(
-            *("trial", self._offices[0].client, self._offices[0].user),
-            interval_s=self._plan.interval_s,
-            began=0.0,
-            wall_ahead_s=0.0,
-        )
+        office = fleet.another(self._offices[0], self._plan)
         began = time.monotonic()
         for _ in range(200):
-            made = office.cycle(1.0)
-            office.client.send(office.pdu(office.flight(made)), time.monotonic())
+            made = office.cycle(began)
+            self._voice.seal(office.user, office.pdu(office.flight(made)), began, knows_time=True)
             office.presume(made)
         return (time.monotonic() - began) / 200
 
@@ -176,106 +175,161 @@ class Drive:
     def run(self) -> Tally:
         """Report until the plan's end or `stopping`, await the last answers, and return counts."""
         tally, plan = self.tally, self._plan
-        now = time.monotonic()
-        if not self._presigned:
-            self._start = now
-        tally.began = tally.ended = now
-        self._fill_spools(now)
-        ending = self._start + plan.seconds if plan.seconds else float("inf")
-        while not self.stopping and (now := time.monotonic()) < ending:
+        now = self._start = time.monotonic()
+        cpu_s = time.process_time()
+        tally.began = tally.returned = tally.ended = now
+        if tally.all_live is not None:  # a single office, when it was introduced
+            tally.all_live = now
+        self._progress_at = now + PROGRESS_S
+        ending = now + plan.seconds if plan.seconds else math.inf
+        while not self._stopping and (now := time.monotonic()) < ending:
+            self._switch(now)
             self._send_due(now)
-            self._send_again(now)
-            self._wait(now)
-            self._hear()
-        until = time.monotonic() + PATIENCE_S
-        while (now := time.monotonic()) < until and tally.acknowledged < tally.reports:
-            self._send_again(now)
-            self._wait(now)
-            self._hear()
+            self._turn(now, self._due(self._next)[1])
+        since = time.monotonic()
+        while tally.missing and not self._impatient:
+            now = time.monotonic()
+            if self._switch(now):
+                since = now
+            if now - max(since, tally.ended) > PATIENCE_S:
+                break
+            self._turn(now, math.inf)
+        tally.cpu_s = time.process_time() - cpu_s
         return tally
 
-    def _fill_spools(self, now: float) -> None:
-        for office in self._offices:
-            for ago in range(self._plan.backlog, 0, -1):
-                office.kept.append(office.cycle(now - ago * self._plan.interval_s))
-        given = len(self._offices) * self._plan.backlog
-        self.tally.reports += given
-        self.tally.history += given
-
-    def _due_in_all(self) -> int:
-        return round(len(self._offices) * self._plan.seconds / self._plan.interval_s)
+    def _turn(self, now: float, due: float) -> None:
+        self._look_again(now)
+        self._wait(now, due)
+        self._hear()
+        if now >= self._progress_at:
+            self._progress_at = now + PROGRESS_S
+            self._say(self.tally.progress(now, self._in_spools))
 
     def _due(self, number: int) -> tuple[Office, float]:
         """Return whose report the live one of that number is, and when it is due."""
         each = len(self._offices)
-        phase = 0.0 if self._plan.all_at_once and number < each else number % each / each
-        interval_s = self._plan.interval_s
-        return self._offices[number % each], self._start + (number // each + phase) * interval_s
+        return self._offices[number % each], self._start + self._plan.due_s(number, each)
 
     def _send_due(self, now: float) -> None:
         for _ in range(BURST):
             office, due = self._due(self._next)
             if due > now:
                 return
-            if self._presigned:
-                if self._next >= len(self._presigned):
-                    return
-                ready = self._presigned[self._next]
-                self._offer(office, ready.flight)
-                self._put(ready.datagram, ready.msg_id, office, ready.flight, now)
-            else:
-                self._report(office, now)
-            self._next += 1
+            self.tally.behind_s = max(self.tally.behind_s, now - due)
+            number, self._next = self._next, self._next + 1
+            if not self._presigned:
+                if office.powered:
+                    self._report(office, now)
+            elif number < len(self._presigned):
+                self._send_presigned(self._presigned[number], now)
+
+    def _send_presigned(self, ready: _Presigned, now: float) -> None:
+        office, flight, sealed = ready
+        self._offer(office, flight)
+        if flight.base is office.base:
+            self._put(office, flight, sealed, now)
+            self._set_alarm(office, now)
+        else:  # the one that it rests on is not known to have arrived
+            self._pump(office, now)
 
     def _report(self, office: Office, now: float, occasion: Occasion = Occasion.CYCLE) -> None:
-        flight = office.flight(office.cycle(now, occasion))
-        self._offer(office, flight)
-        self._transmit(office, flight, now)
+        self._offer(office, office.flight(office.cycle(now, occasion)))
+        self._pump(office, now)
 
     def _offer(self, office: Office, flight: Flight) -> None:
-        office.offer(flight)
         self.tally.reports += 1
+        overtaken = office.offer(flight)
+        if overtaken is not None:
+            self._in_spools += 1
+            self._forget(overtaken)
 
-    def _send_again(self, now: float) -> None:
-        while self._retries and self._retries[0][0] <= now:
-            _, _, office, flight = heapq.heappop(self._retries)
-            if flight is office.live or flight is office.batch:
-                self.tally.retries += 1
-                self._transmit(office, flight, now)
-        while self._histories and self._histories[0][0] <= now:
-            office = heapq.heappop(self._histories)[2]
-            # Beside an unanswered live report the line is silent; its answer comes back here.
-            if office.live is None and (batch := office.load()) is not None:
-                self._transmit(office, batch, now)
+    # --- power ----------------------------------------------------------------------------
 
-    def _transmit(self, office: Office, flight: Flight, now: float) -> None:
-        datagram = office.client.send(office.pdu(flight), now)
-        self._put(datagram, message.decode(datagram).msg_id, office, flight, now)
+    def _switch(self, now: float) -> bool:
+        """Take power away, or give it back, as the plan says; return whether any is still away."""
+        since_start_s = now - self._start
+        for cut in self._plan.power_cuts:
+            within = cut.after_s <= since_start_s < cut.after_s + cut.seconds
+            if within and cut not in self._dark:
+                self._dark.append(cut)
+                for office in self._of(cut):
+                    self._darken(office, now)
+            elif not within and cut in self._dark:
+                self._dark.remove(cut)
+                self.tally.returned = now
+                self.tally.all_live = self.tally.caught_up = None
+                for office in self._of(cut):
+                    office.boot(fleet.new_boot(self._plan, office.number, now, dark=True))
+                    self._offer(office, office.flight(office.cycle(now)))
+                    self._set_alarm(office, now)
+        return bool(self._dark)
 
-    def _put(
-        self, datagram: bytes, msg_id: int, office: Office, flight: Flight, now: float
-    ) -> None:
-        if flight.tries == 0:
-            flight.first_sent = now
-        flight.tries += 1
-        self._sent[office.user.name, msg_id] = _Sent(office, flight, now)
-        self._count += 1
-        heapq.heappush(self._retries, (now + office.retry_s, self._count, office, flight))
+    def _of(self, cut: Cut) -> Iterator[Office]:
+        yield from self._offices[: cut.sites]
+
+    def _darken(self, office: Office, now: float) -> None:
+        self.tally.live_offices -= office.heard
+        flights, lost = office.lose_power(now)
+        for flight in flights:
+            self._forget(flight)
+            if not flight.history and not lost:
+                self._in_spools += 1
+        self.tally.lost_with_power += lost
+
+    # --- what leaves ----------------------------------------------------------------------
+
+    def _look_again(self, now: float) -> None:
+        for _ in range(BURST):
+            if not self._alarms or self._alarms[0][0] > now:
+                return
+            at, _, office = heapq.heappop(self._alarms)
+            if at == office.alarm:
+                office.alarm = math.inf
+                self._pump(office, now)
+
+    def _pump(self, office: Office, now: float) -> None:
+        """Send all that an office has to send now."""
+        while office.powered and (flight := office.next(now)) is not None:
+            self.tally.retries += flight.tries > 0
+            pdu = office.pdu(flight)
+            sealed = self._voice.seal(office.user, pdu, now, knows_time=office.knows_time)
+            self._put(office, flight, sealed, now)
+        self._set_alarm(office, now)
+
+    def _set_alarm(self, office: Office, now: float) -> None:
+        at = office.wake(now)
+        if at < office.alarm and office.powered:
+            office.alarm = at
+            self._count += 1
+            heapq.heappush(self._alarms, (at, self._count, office))
+
+    def _put(self, office: Office, flight: Flight, sealed: Sealed, now: float) -> None:
+        msg_id, datagram = sealed
+        self._sent[msg_id] = _Sent(office, flight, now)
+        flight.msg_ids.append(msg_id)
+        office.sent(flight, now, len(datagram) + _HEADERS)
         self.tally.datagrams += 1
         self.tally.octets += len(datagram)
-        if not self._loses(now):
+        if not self._loses(office, now):
             with contextlib.suppress(OSError):  # as if it were lost on its way
                 self._socket.send(datagram)
 
-    def _loses(self, now: float) -> bool:
+    def _forget(self, flight: Flight) -> None:
+        """Expect no answer to a flight any more."""
+        for msg_id in flight.msg_ids:
+            self._sent.pop(msg_id, None)
+        flight.msg_ids.clear()
+
+    def _loses(self, office: Office, now: float) -> bool:
         plan = self._plan
         if plan.loss and self._dice.random() < plan.loss:
             return True
-        return any(cut.covers(now - self._start) for cut in plan.cuts)
+        return bool(plan.cuts) and plan.cut_off(office.number, now - self._start)
 
-    def _wait(self, now: float) -> None:
-        due = self._due(self._next)[1] - now
-        select.select([self._socket], [], [], min(0.05, max(0.0, due)))
+    def _wait(self, now: float, due: float) -> None:
+        if self._alarms:
+            due = min(due, self._alarms[0][0])
+        select.select([self._socket], [], [], min(0.05, max(0.0, due - now)))
 
     # --- answers --------------------------------------------------------------------------
 
@@ -287,70 +341,82 @@ class Drive:
                 return
             except OSError:  # ICMP: nobody listens there now
                 continue
-            now = time.monotonic()
-            if not self._loses(now):
-                self._take(datagram, now)
+            self._take(datagram, time.monotonic())
 
     def _take(self, datagram: bytes, now: float) -> None:
         tally = self.tally
-        tally.answers += 1
         try:
             received = message.decode(datagram)
         except DecodeError:
+            tally.answers += 1
             tally.unreadable += 1
             return
-        sent = self._sent.pop((received.security.user, received.msg_id), None)
+        sent = self._sent.get(received.msg_id)
         if sent is None:
-            tally.unreadable += 1
+            tally.answers += 1
+            tally.overtaken += 1
             return
-        office, flight = sent.office, sent.flight
-        if received.level is not Level.AUTH_PRIV:
-            self._resume(office, flight, datagram, now)
+        office, flight, at = sent
+        if self._loses(office, now):
             return
-        if tally.answers % CHECKED == 0:
-            tally.macs_checked += 1
-            wrong = not office.user.verifies(datagram, received.mac_at, received.security.mac)
-            tally.macs_wrong += wrong
-        try:
-            scoped = message.decrypt(received, office.user)
-            head = open_pdu(scoped, message.open_scope(scoped).pdu_at)
-        except DecodeError:
-            tally.unreadable += 1
-            return
-        office.client.forget(head.request_id)
-        if head.error_status:
-            tally.declined += 1
-            if (again := office.declined(head.request_id)) is not None:
-                self._transmit(office, again, now)
-        else:
-            self._acknowledged(office, head.request_id, now - sent.at, now)
+        tally.answers += 1
+        check = tally.answers % CHECKED == 0
+        tally.macs_checked += check
+        heard = self._voice.hear(datagram, received, office.user, now, check=check)
+        match heard:
+            case Acknowledged(request_id):
+                if request_id == flight.request_id:
+                    self._acknowledged(office, flight, now - at, now)
+            case Declined(request_id):
+                tally.declined += 1
+                if request_id == flight.request_id and office.declined(flight):
+                    self._forget(flight)
+                    self._pump(office, now)
+            case Resync():
+                tally.resyncs += 1
+                self._resync(office, flight, received.msg_id, now)
+            case WrongMac():
+                tally.macs_wrong += 1
+            case Refused():
+                tally.refused += 1
+            case Unreadable():
+                tally.unreadable += 1
 
-    def _resume(self, office: Office, flight: Flight, datagram: bytes, now: float) -> None:
-        """Take a Report: the collector tells its time, and the datagram goes out again."""
-        outcome = office.client.receive(datagram, now)
-        if isinstance(outcome, Transmit):
-            msg_id = message.decode(outcome.datagram).msg_id
-            self._put(outcome.datagram, msg_id, office, flight, now)
-        elif isinstance(outcome, Answered):
-            self._acknowledged(office, outcome.pdu.request_id, 0.0, now)
+    def _resync(self, office: Office, flight: Flight, msg_id: int, now: float) -> None:
+        """Send again, at once, what the collector has answered with its time."""
+        del self._sent[msg_id]  # one Report draws one datagram
+        flight.msg_ids.remove(msg_id)
+        office.knows_time = True
+        sealed = self._voice.seal(office.user, office.pdu(flight), now, knows_time=True)
+        self._put(office, flight, sealed, now)
 
-    def _acknowledged(self, office: Office, request_id: int, trip_s: float, now: float) -> None:
-        flight = office.answered(request_id, trip_s)
-        if flight is None:
+    def _acknowledged(self, office: Office, flight: Flight, trip_s: float, now: float) -> None:
+        self._forget(flight)
+        if not office.acknowledged(flight, trip_s, now):
             return
         tally = self.tally
         tally.acknowledged += len(flight.reports)
         tally.ended = now
-        if not flight.history:
+        if flight.history:
+            tally.acknowledged_late += len(flight.reports)
+            self._in_spools -= len(flight.reports)
+            if not self._in_spools:
+                tally.caught_up = now
+        else:
             tally.latencies_s.append(now - flight.first_sent)
-            if office.missed and not self._presigned:
-                office.missed = False
-                self._report(office, now, Occasion.RETURN)
-        if office.kept:
-            # Its first history after a gap leaves within one interval, not all offices' at once.
-            wait_s = 0.0 if flight.history else self._dice.random() * self._plan.interval_s
-            self._count += 1
-            heapq.heappush(self._histories, (now + wait_s, self._count, office))
+            self._note_live(office, now)
+        if office.missed and office.powered:
+            office.missed = False
+            self._report(office, now, Occasion.RETURN)
+        else:
+            self._pump(office, now)
+
+    def _note_live(self, office: Office, now: float) -> None:
+        if not office.heard:
+            office.heard = True
+            self.tally.live_offices += 1
+            if self.tally.live_offices == len(self._offices):
+                self.tally.all_live = now
 
 
 def _open(address: tuple[str, int]) -> socket.socket:
@@ -364,5 +430,9 @@ def _open(address: tuple[str, int]) -> socket.socket:
         with contextlib.suppress(OSError):  # the first takes root
             opened.setsockopt(socket.SOL_SOCKET, option, _RECEIVE_BUFFER)
             break
-    opened.connect(found)
+    try:
+        opened.connect(found)
+    except OSError as error:
+        opened.close()
+        raise TabuahError(f"--collector {address[0]}:{address[1]}: {error.strerror}") from error
     return opened

@@ -1,12 +1,26 @@
-"""What a simulated office says: all is well there, six probes and a router were asked. Pure."""
+"""What a simulated office says: all is well there, six probes and a router were asked. Pure.
+
+Thousands of offices a second can be said only because they share their words: an office says what
+one of `VARIANTS` says in that cycle, under a head of its own.
+"""
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
+from tabuah import block, notification
 from tabuah.measurement import Kind, Measurement, OneWay, Phases, Role, Status, Timing
 from tabuah.report import Agent, Clock, Device, Host, Interface, Occasion, Report, ReportId
+
+if TYPE_CHECKING:
+    from tabuah.block import Packed
+
+VARIANTS: Final = 16
+"""Different offices in one cycle."""
+_BOOT_ID: Final = bytes(16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +32,38 @@ class Moment:
     interval_ms: int
     srtt_ms: int = 0
     backlog: int = 0
+    dark: bool = False
+    """The power was away before this boot: the router began anew with it."""
+
+
+def packed(id_: ReportId, boot_id: bytes, moment: Moment, occasion: Occasion) -> Packed:
+    """Return one cycle, packed: what the office's variant says, under its own head."""
+    # A round trip is told as the next power of two, that words may be shared.
+    srtt_ms = 1 << (moment.srtt_ms - 1).bit_length() if moment.srtt_ms else 0
+    said = replace(moment, wall_ms=0, uptime_ms=0, srtt_ms=srtt_ms)
+    words = _words(id_.epoch % VARIANTS, id_.seq, said)
+    return block.rehead(
+        words._replace(
+            epoch=id_.epoch,
+            wall_ms=moment.wall_ms,
+            uptime_ms=moment.uptime_ms,
+            boot_id=boot_id,
+            interval_ms=moment.interval_ms,
+            occasion=int(occasion),
+        )
+    )
+
+
+@lru_cache(maxsize=4096)
+def _words(variant: int, seq: int, moment: Moment) -> Packed:
+    return block.pack(report(ReportId("", variant, seq), _BOOT_ID, moment, Occasion.CYCLE))
+
+
+@lru_cache(maxsize=1024)
+def facts(variant: int, seq: int) -> notification.KeyFacts:
+    """Return what an inform says in plain of that cycle of a variant."""
+    said = report(ReportId("", variant, seq), _BOOT_ID, Moment(0, 0, 1), Occasion.CYCLE)
+    return notification.key_facts(said.measurements)
 
 
 def report(id_: ReportId, boot_id: bytes, moment: Moment, occasion: Occasion) -> Report:
@@ -32,7 +78,7 @@ def report(id_: ReportId, boot_id: bytes, moment: Moment, occasion: Occasion) ->
         interval_ms=moment.interval_ms,
         occasion=occasion,
         measurements=_measurements(dice, id_.seq),
-        devices=(_router(dice, id_.seq),),
+        devices=(_router(dice, id_.seq, moment),),
         host=Host(Clock.SYNCHRONISED, 254_396, 131_072 + dice.randrange(4096), dice.randrange(40)),
         agent=Agent("simulated", 22_528, moment.backlog, 0, moment.srtt_ms),
     )
@@ -73,14 +119,16 @@ def _trip(dice: random.Random, about_us: int) -> Timing:
     return Timing(us, us, us, dice.randrange(about_us // 10))
 
 
-def _router(dice: random.Random, seq: int) -> Device:
-    ticks = 51_840_000 + seq * 1000
+def _router(dice: random.Random, seq: int, moment: Moment) -> Device:
+    began = 3_000 if moment.dark else 51_840_000
+    ticks = began + seq * moment.interval_ms // 10
+    moved = 0 if moment.dark else 8_234_567_890
     wan = Interface(
-        "wan0", 1, 1_000_000_000, 91_234_567_890 + seq * 800_000 + dice.randrange(400_000),
-        8_234_567_890 + seq * 90_000 + dice.randrange(40_000), 3, 0, 12, 0, 1, 1_520,
+        "wan0", 1, 1_000_000_000, 11 * moved + seq * 800_000 + dice.randrange(400_000),
+        moved + seq * 90_000 + dice.randrange(40_000), 3, 0, 12, 0, 1 + moment.dark, 1_520,
     )  # fmt: skip
     return Device(
         "router", Role.GATEWAY, Status.RESPONSE_RECEIVED, run=seq, age_ms=2_080,
-        uptime_ticks=ticks, host_uptime_ticks=ticks + 2_100, load_centi=dice.randrange(60),
+        uptime_ticks=ticks, host_uptime_ticks=ticks + 100, load_centi=dice.randrange(60),
         memory_available_kib=71_240 + dice.randrange(999), interfaces=(wan,),
     )  # fmt: skip
