@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from collector.eyes import Eyes, Kind
@@ -153,19 +154,23 @@ class Watch:
         return self._interval_ms + LATE_MS
 
     def _tell_of(self, code: str, since_ms: int, now_ms: int) -> None:
+        before = self._told.get(code)
+        if before is None:
+            before = self._told[code] = CentreSeen(now_ms - REFUSALS_MS)
+        address, battery_ms = self.eyes.office(code), self._battery_ms(code)
+        changed = (address, battery_ms) != (before.address, before.battery_ms)
+        # When thousands are silent this is asked of each of them twice a second.
+        if not changed and 0 <= now_ms - before.at_ms < REFUSALS_MS:
+            return
         seen = CentreSeen(
             now_ms,
-            address=self.eyes.office(code),
+            address=address,
             wrong_digests=self._refusals.count(code, Reason.WRONG_DIGEST),
             not_in_window=self._refusals.count(code, Reason.NOT_IN_WINDOW),
-            battery_ms=self._battery_ms(code),
+            battery_ms=battery_ms,
             traps=self._traps(code, since_ms),
         )
-        before = self._told.setdefault(code, CentreSeen(now_ms - REFUSALS_MS))
-        shown = (seen.wrong_digests, seen.not_in_window, seen.traps)
-        news = shown != (before.wrong_digests, before.not_in_window, before.traps)
-        changed = (seen.address, seen.battery_ms) != (before.address, before.battery_ms)
-        if changed or (news and _old(before, seen, REFUSALS_MS)):
+        if seen != replace(before, at_ms=now_ms):
             self._told[code] = seen
             self._centre_saw(code, seen)
 
