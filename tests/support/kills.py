@@ -289,10 +289,15 @@ def cut(folder: Path, interval_s: int, seconds: float) -> Seen:
             agent.kill()
             agent.wait()
             killed_ms = time.time_ns() // 1_000_000
+            first = {one.epoch for one in witness.sent}
             made.start_agent(config)
             time.sleep(seconds / 2)
             witness.cut = False
-            seconds_until(lambda: made.state() == "up", MOST_S + interval_s)
+            # The live report is acknowledged before those of the spool, and tells how many wait.
+            seconds_until(
+                lambda: any(one.epoch not in first for one in set(witness.acknowledged)),
+                MOST_S + interval_s,
+            )
             seconds_until(
                 lambda: made.metric("tabuah_agent_backlog_reports") == 0, MOST_S + 2 * interval_s
             )
