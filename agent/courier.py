@@ -178,7 +178,7 @@ class Courier:
         return overtaken
 
     def sent(self, flight: Flight, now: float, octets: int) -> None:
-        """Note a transmission, and what it takes of the line: octets of IP, its answer's too."""
+        """Note a transmission, and what it takes of the line, in octets of IP."""
         if flight.tries == 0:
             flight.first_sent = now
         elif flight.history:

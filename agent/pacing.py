@@ -1,8 +1,8 @@
 """How much of a line the past may take: a token bucket for each circuit. Pure.
 
 History may use a share of a circuit's uplink, so that citizens' work on the same line does not
-feel it. What is counted are the octets of IP packets: of each inform, and of the answer it draws.
-Live reports are never held back; what they take is counted all the same, down to an empty bucket
+feel it. What is counted are the octets of IP packets that go up. The answers come down, where lines
+are as fast or faster, and are a sixth of what draws them. Live reports are never held back; what they take is counted all the same, down to an empty bucket
 of the depth below zero: the retries of a dead line must not hold up history for minutes.
 """
 
@@ -17,12 +17,10 @@ UNKNOWN_UPLINK_BPS: Final = 1_000_000
 """Of a circuit whose bandwidth nobody wrote down: slower lines are rare, and a tenth is little."""
 DEPTH_S: Final = 1.0
 """A bucket that has filled up lets so many seconds' worth pass at once..."""
-DEPTH_LEAST: Final = 4_200
-"""... or three large informs with their answers, if that is more: in octets."""
+DEPTH_LEAST: Final = 3_700
+"""... or three large informs, if that is more: in octets."""
 HEADERS: Final = 28
 """Octets of IPv4 and UDP before a datagram's payload; IPv6 has 20 more, which are left out."""
-ANSWER: Final = 174
-"""Octets of an answer's IP packet, as measured (docs/performance.md)."""
 
 
 @dataclass(slots=True)
@@ -67,5 +65,5 @@ def bucket(uplink_bps: int | None, share: float) -> Bucket:
 
 
 def on_the_line(payload: int) -> int:
-    """Return the octets of IP that a datagram of so many takes, its answer included."""
-    return payload + HEADERS + ANSWER
+    """Return the octets of IP that a datagram of so many takes."""
+    return payload + HEADERS
