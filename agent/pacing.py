@@ -2,8 +2,9 @@
 
 History may use a share of a circuit's uplink, so that citizens' work on the same line does not
 feel it. What is counted are the octets of IP packets that go up. The answers come down, where lines
-are as fast or faster, and are a sixth of what draws them. Live reports are never held back; what they take is counted all the same, down to an empty bucket
-of the depth below zero: the retries of a dead line must not hold up history for minutes.
+are as fast or faster, and are a sixth of what draws them. Live reports are never held back; what
+they take is counted all the same, down to an empty bucket of the depth below zero: the retries of a
+dead line must not hold up history for minutes.
 """
 
 from __future__ import annotations
