@@ -170,8 +170,8 @@ class Watch:
             battery_ms=battery_ms,
             traps=self._traps(code, since_ms),
         )
+        self._told[code] = seen
         if seen != replace(before, at_ms=now_ms):
-            self._told[code] = seen
             self._centre_saw(code, seen)
 
     def _complain(self) -> None:
