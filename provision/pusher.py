@@ -72,8 +72,10 @@ class Pusher:
         journal: Journal,
         evidence: Evidence,
         key: bytes,
+        *,
         say: Callable[[Transaction, str], None] = lambda _tx, _words: None,
         stop: threading.Event | None = None,
+        hide: Callable[[str], str] = str,
     ) -> None:
         """Make one.
 
@@ -83,12 +85,14 @@ class Pusher:
             key: of the digests.
             say: is told each step, and what is waited for.
             stop: when it is set, what is under way is undone, as at Ctrl-C.
+            hide: takes secrets out of what a device says.
         """
         self._journal = journal
         self._evidence = evidence
         self._key = key
         self._say = say
         self._stop = stop if stop is not None else threading.Event()
+        self._hide = hide
 
     def push(self, tx: str, target: Target, order: Order) -> Transaction:
         """Return the transaction `tx`, which the journal has as PLANNED, as far as it came.
@@ -137,17 +141,43 @@ class Pusher:
             run.close()
         return run.tx
 
+    def vouch(self, tx: str, target: Target, scope: Scope, who: str, why: str) -> Transaction:
+        """Return the transaction `tx` after a person at the office vouched for it.
+
+        The device still must have applied it and run what was planned.
+
+        Raises:
+            RefusedError: it has not, or does not.
+        """
+        run = _Run(self, self._journal.get(tx), target, scope, frozenset())
+        try:
+            run.settle()
+            run.vouch(who, why)
+            run.drive()
+        finally:
+            run.close()
+        return run.tx
+
     # What a run needs of its pusher.
 
     def moved(self, tx: str, event: Event, **facts: object) -> Transaction:
         """Write a step down, and tell of it."""
-        known = self._journal.move(tx, event, now_ms(), **facts)
-        self._say(known, str(facts.get("reason", "")))
+        shown = {key: self._hidden(value) for key, value in facts.items()}
+        known = self._journal.move(tx, event, now_ms(), **shown)
+        self._say(known, str(shown.get("reason", "")))
         return known
 
     def noted(self, tx: str, subject: Subject, **facts: object) -> None:
         """Write down what was seen."""
-        self._journal.note(tx, subject, now_ms(), **facts)
+        shown = {key: self._hidden(value) for key, value in facts.items()}
+        self._journal.note(tx, subject, now_ms(), **shown)
+
+    def _hidden(self, value: object) -> object:
+        if isinstance(value, str):
+            return self._hide(value)
+        if isinstance(value, dict):
+            return {key: self._hidden(one) for key, one in value.items()}
+        return value
 
     def heard(self, site: str) -> list[Heard]:
         """Return the office's recent reports; none when the collector is away."""
@@ -157,7 +187,7 @@ class Pusher:
 
     def told(self, tx: Transaction, words: str) -> None:
         """Tell what is waited for."""
-        self._say(tx, words)
+        self._say(tx, self._hide(words))
 
     def digest(self, sections: Sections) -> str:
         """Return a configuration's name."""
@@ -294,6 +324,16 @@ class _Run:
                 self._ask()
             case Settling.NOTHING:
                 pass
+
+    def vouch(self, who: str, why: str) -> None:
+        """Take a person's word in place of the office's reports."""
+        said = self._said()
+        if self.tx.state is not State.VERIFYING or said is None or not said.applied:
+            raise RefusedError(f"{self.tx.id} is {self.tx.state.value}: not applied, or undone")
+        refusal = self._runs_something_else()
+        if refusal is not None:
+            raise RefusedError(f"{self.tx.id}: {refusal}")
+        self.move(Event.GOOD, asked_by=who, reason=f"vouched for: {why}")
 
     def drive(self) -> None:
         """Go on until it is settled, stuck, or the device is out of reach."""

@@ -29,6 +29,7 @@ class About:
 ABOUT = {
     "agent": About("Run or check an office's agent."),
     "collector": About("Run the centre.", "centre"),
+    "config": About("Push configuration to offices' gateways; a push undoes itself.", "provision"),
     "data": About("Check, back up and restore what the centre keeps.", "centre"),
     "demo": About("Fourteen offices on this machine, over lines that can be cut.", "demo"),
     "enrol": About("Make an office's configuration, its key included.", "centre"),

@@ -1,0 +1,308 @@
+"""What every command works with: inventory, settings, the folder of provisioning, the devices.
+
+DATA/provision/journal.db      what was, is and will be done (`provision.journal`)
+known_hosts     whom we trust (`tabuah config trust`)
+mask.key        of the names that stand for secrets
+owners/         a file for each transaction that is being driven
+transcripts/    what was said to a device, without secrets
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from inventory.load import load
+from inventory.model import Device, Inventory, Site, effective_probes
+from provision import masking, ssh
+from provision.configuration import ManagedFile, Scope, digest
+from provision.dialect import Dialect
+from provision.diff import SectionDiff, compare
+from provision.evidence import Collector
+from provision.lint import Finding, Needs, Severity, lint
+from provision.linux.gateway import LinuxGateway
+from provision.pusher import Order, Target
+from provision.render import Rendered, Risk, render
+from provision.session import RefusedError, Session
+from provision.settings import Settings, load_settings
+from provision.ssh import Place
+from tabuah.address import host_port
+from tabuah.errors import ConfigError, NothingMatchedError, Problem
+from tabuah.measurement import Role
+
+DIALECTS: Mapping[str, Dialect] = {"linux": LinuxGateway(), "frr": LinuxGateway()}
+"""The platforms that can undo a change alone. Others are not pushed to."""
+
+_SLOW_SHARE = 0.5
+"""A probe that is asked less often than twice a window says nothing within it."""
+
+
+class NoWayInError(RefusedError):
+    """A device that cannot be entered, or not be pushed to; says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A device as it is, and as it is to be. Holds secrets; `plan` makes a file of it without."""
+
+    site: Site
+    device: Device
+    rendered: Rendered
+    order: Order
+    before_digest: str
+    want_digest: str
+    before_masked: Mapping[str, str]
+    want_masked: Mapping[str, str]
+    diff: tuple[SectionDiff, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def risk(self) -> Risk | None:
+        """Return the worst that the change can do; None when there is none."""
+        return self.rendered.risk(frozenset(one.section for one in self.diff))
+
+    @property
+    def errors(self) -> list[str]:
+        """Return why it may not be pushed."""
+        return [f.what for f in self.findings if f.severity is Severity.ERROR]
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """One inventory, one data folder."""
+
+    inventory: Inventory
+    settings: Settings
+    folder: Path
+    key: bytes
+    collector: Collector
+
+    @classmethod
+    def open(cls, inventory: Path, data: Path) -> Workshop:
+        """Return the workshop of an inventory and a collector's data folder.
+
+        Raises:
+            ConfigError: the inventory or the settings cannot be understood.
+        """
+        loaded = load(inventory)
+        settings = load_settings(inventory)
+        folder = data / "provision"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return cls(loaded, settings, folder, _key(folder / "mask.key"), Collector(data))
+
+    @property
+    def known_hosts(self) -> Path:
+        """Return the file of the host keys that are trusted."""
+        return self.folder / "known_hosts"
+
+    def chosen(self, codes: tuple[str, ...]) -> list[tuple[Site, Device]]:
+        """Return the gateways of the offices, all offices' when none is named.
+
+        Raises:
+            NothingMatchedError: there is no such office, or nothing in it to configure.
+        """
+        sites = [self.inventory.site(code) for code in codes] if codes else self.inventory.sites
+        found = [
+            (site, device)
+            for site in sites
+            for device in site.devices
+            if device.role is Role.GATEWAY and device.login is not None
+        ]
+        if not found:
+            raise NothingMatchedError(
+                "no gateway with a 'login' in the inventory"
+                + (f" at {', '.join(codes)}" if codes else "")
+            )
+        return found
+
+    def device(self, site: str, name: str) -> tuple[Site, Device]:
+        """Return one device.
+
+        Raises:
+            NothingMatchedError: it is not in the inventory any more.
+        """
+        office = self.inventory.site(site)
+        for device in office.devices:
+            if device.name == name:
+                return office, device
+        raise NothingMatchedError(f"{site}: no device '{name}' in the inventory any more")
+
+    def place(self, site: Site, device: Device) -> Place:
+        """Return where a device is entered.
+
+        Raises:
+            NoWayInError: the inventory names no way in.
+        """
+        login = device.login
+        if login is None:
+            raise NoWayInError(
+                f"{site.code}: {device.name}: no way in: the inventory has no 'login' for it"
+            )
+        base = self.inventory.directory
+        key_file = None if login.key is None else login.key.path(base)
+        if login.key is not None and key_file is None:
+            raise NoWayInError(
+                f"{site.code}: {device.name}: login.key must be a file: (or none, for ssh-agent)"
+            )
+        password = None if login.password is None else login.password.resolve(base)
+        jump = None
+        if login.jump:
+            user, _, where = login.jump.rpartition("@")
+            host, port = host_port(where, 22)
+            jump = Place(host, user or login.user, port, key_file)
+        return Place(device.host, login.user, login.port, key_file, password, jump)
+
+    def dialect(self, site: Site, device: Device) -> Dialect:
+        """Return how a device is pushed to.
+
+        Raises:
+            NoWayInError: its platform cannot undo a change alone.
+        """
+        found = DIALECTS.get(device.platform)
+        if found is None:
+            raise NoWayInError(
+                f"{site.code}: {device.name}: platform '{device.platform or 'unknown'}' has no "
+                f"dead-man here; pushed to are: {', '.join(DIALECTS)}"
+            )
+        return found
+
+    def target(
+        self, site: Site, device: Device, tx: str = "", hidden: frozenset[str] = frozenset()
+    ) -> Target:
+        """Return a device as the pusher wants it.
+
+        Args:
+            site: its office.
+            device: the device.
+            tx: for which what is said to it is written down; empty = for none.
+            hidden: secrets that are not.
+
+        Raises:
+            NoWayInError: see `place` and `dialect`.
+        """
+        place = self.place(site, device)
+        tell = _nobody if not tx else self._transcript(tx, place, hidden)
+
+        def connect() -> Session:
+            return ssh.connect(place, self.known_hosts, tell)
+
+        return Target(site.code, device.name, self.dialect(site, device), connect)
+
+    def prepare(self, site: Site, device: Device, session: Session) -> Prepared:
+        """Return a device as it is and as it is to be.
+
+        Raises:
+            ConfigError: a template or variable is wrong.
+            RefusedError: the device does not understand what was rendered.
+            OutOfReachError: the session broke.
+        """
+        dialect = self.dialect(site, device)
+        rendered = render(self.inventory, self.settings, site, device)
+        running = dialect.read(session, rendered.scope)
+        wanted = dialect.prepare(session, rendered.sections, running)
+        before_masked = masking.mask_sections(running, rendered.secrets, self.key)
+        want_masked = masking.mask_sections(wanted, rendered.secrets, self.key)
+        login_port = device.login.port if device.login is not None else 22
+        return Prepared(
+            site=site,
+            device=device,
+            rendered=rendered,
+            order=Order(
+                scope=rendered.scope,
+                before=running,
+                wanted=wanted,
+                window_s=round(self.settings.window_s),
+                slow=self.slow(site),
+            ),
+            before_digest=digest(running, self.key),
+            want_digest=digest(wanted, self.key),
+            before_masked=before_masked,
+            want_masked=want_masked,
+            diff=compare(before_masked, want_masked),
+            findings=tuple(lint(running, wanted, Needs(device.host, login_port))),
+        )
+
+    def slow(self, site: Site) -> frozenset[str]:
+        """Return the office's probes that are asked too seldom to say anything in a window."""
+        longest = self.settings.window_s * _SLOW_SHARE
+        probes = effective_probes(site, self.inventory)
+        return frozenset(probe.name for probe in probes if probe.every_s > longest)
+
+    @contextmanager
+    def owning(self, tx: str) -> Iterator[bool]:
+        """Yield whether the transaction is ours to drive; another process may be at it.
+
+        The lock dies with its process, however that ends.
+        """
+        folder = self.folder / "owners"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        with (folder / tx).open("a", encoding="ascii") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+    def _transcript(self, tx: str, place: Place, hidden: frozenset[str]) -> Callable[[str], None]:
+        folder = self.folder / "transcripts"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        path = folder / f"{tx}.log"
+        path.touch(mode=0o600)
+        known = hidden if place.password is None else {*hidden, place.password}
+
+        def tell(words: str) -> None:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(masking.mask(words, known, self.key).rstrip("\n") + "\n")
+
+        return tell
+
+
+def scope_facts(scope: Scope) -> dict[str, object]:
+    """Return a scope as the journal keeps it."""
+    return {
+        "interfaces": list(scope.interfaces),
+        "keys": list(scope.keys),
+        "files": [[file.path, file.mode] for file in scope.files],
+        "nftables": scope.nftables,
+        "frr": scope.frr,
+    }
+
+
+def scope_of(facts: Mapping[str, object]) -> Scope:
+    """Return the scope that the journal kept."""
+    said = facts["scope"]
+    assert isinstance(said, dict)
+    return replace(
+        Scope(nftables=bool(said["nftables"]), frr=bool(said["frr"])),
+        interfaces=tuple(said["interfaces"]),
+        keys=tuple(said["keys"]),
+        files=tuple(ManagedFile(path, mode) for path, mode in said["files"]),
+    )
+
+
+def _nobody(_words: str) -> None:
+    """Write nothing down."""
+
+
+def _key(path: Path) -> bytes:
+    """Return the key of the masks, made when there is none."""
+    try:
+        made = path.read_bytes()
+    except FileNotFoundError:
+        new = path.with_suffix(f".{os.getpid()}")
+        new.touch(mode=0o600)
+        new.write_bytes(secrets.token_bytes(32))
+        # link fails where another process was quicker: its key is the one.
+        with suppress(FileExistsError):
+            os.link(new, path)
+        new.unlink()
+        made = path.read_bytes()
+    if len(made) != 32:
+        raise ConfigError([Problem(str(path), "is damaged: it has not 32 octets")])
+    return made
