@@ -64,7 +64,8 @@ class Outbox:
             taken: called with the name once a message is.
         """
         self.name = name
-        self._deliver = deliver
+        self.deliver = deliver
+        """Hands one message over now, past the queue: for trying."""
         self._taken = taken
         self._queue: deque[Message] = deque()
         self._filled = asyncio.Event()
@@ -92,7 +93,7 @@ class Outbox:
         tries = 0
         while True:
             try:
-                await self._deliver(message)
+                await self.deliver(message)
             except ChannelError as error:
                 pause = PAUSES_S[min(tries, len(PAUSES_S) - 1)]
                 tries += 1

@@ -34,15 +34,18 @@ class Logbook:
         self,
         write: Callable[[Sequence[Noted]], None],
         channels: Mapping[str, Callable[[Message], None]],
+        keepers: Sequence[Callable[[Message], None]] = (),
     ) -> None:
         """Prepare.
 
         Args:
             write: makes entries durable, blocking; run in a thread.
             channels: by name, what takes a message for delivery; each calls `taken` after it.
+            keepers: those that go on telling what lasts, and must know it after a start.
         """
         self._write = write
         self._channels = channels
+        self._keepers = keepers
         self._entries: dict[str, Noted] = {}
         self._changed: set[str] = set()
         self._filled = asyncio.Event()
@@ -75,6 +78,9 @@ class Logbook:
         kept = self._entries[entry.incident.id] = replace(entry, waiting=waiting)
         if kept != entry:
             self._note(kept)
+        if entry.fired and not entry.resolved:
+            for keep in self._keepers:
+                keep(message(Status.FIRING))
         for channel, status in waiting:
             self._channels[channel](message(status))
 

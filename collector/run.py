@@ -13,7 +13,8 @@ from typing import IO, TYPE_CHECKING, Final
 
 import httpx
 
-from alerts import channels
+from alerts.heartbeat import beat
+from alerts.opening import Opened, open_channels
 from collector import drill
 from collector import identity as identities
 from collector.app import Collector
@@ -38,13 +39,12 @@ from collector.traps.web import trap_routes
 from collector.upkeep import Upkeep
 from collector.web import make_app
 from inventory.compiled import open_inventory
-from inventory.model import ChannelKind
-from inventory.secret import SecretRef, resolve_text
+from inventory.secret import resolve_text
 from tabuah import sd_notify
 from tabuah.errors import TabuahError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator, Coroutine
     from pathlib import Path
 
     from starlette.routing import Route
@@ -104,7 +104,7 @@ class Program:
         """As it was read; the collector's has a drill's offices too."""
         self._drill: drill.Drill | None = None
         self._rereads = asyncio.Event()
-        self._outboxes: list[channels.Outbox] = []
+        self._channels: Opened
         self._stopping = asyncio.Event()
         self._failed = False
 
@@ -122,9 +122,17 @@ class Program:
             doors.enter_context(only_one(self._options.data))
             store = doors.enter_context(Store.open(self._options.store or self._options.data))
             client = await doors.enter_async_context(httpx.AsyncClient())
-            self._outboxes = open_channels(self._inventory, client, self._taken)
+            self._channels = open_channels(
+                self._inventory,
+                lambda: self._collector.inventory,
+                client,
+                self._taken,
+                _now_ms,
+            )
             self._logbook = Logbook(
-                store.note_incidents, {outbox.name: outbox.put for outbox in self._outboxes}
+                store.note_incidents,
+                {outbox.name: outbox.put for outbox in self._channels.outboxes},
+                [cluster.keep for cluster in self._channels.clusters],
             )
             keys = KeyRing(self._options.data, identity)
             self._collector = Collector(
@@ -228,7 +236,9 @@ class Program:
                 self._upkeep(Upkeep(store), keys),
                 *self._remote_writes(store, client),
                 self._logbook.run(),
-                *(outbox.run() for outbox in self._outboxes),
+                *(outbox.run() for outbox in self._channels.outboxes),
+                *(cluster.run() for cluster in self._channels.clusters),
+                *self._heartbeats(client),
             )
         ]
         for task in tasks:
@@ -247,6 +257,17 @@ class Program:
             store, resolved, client, lambda: collector.inventory, collector.now_ms
         )
         return [writing.run(collector.mishaps)]
+
+    def _heartbeats(self, client: httpx.AsyncClient) -> list[Coroutine[None, None, None]]:
+        url = self._inventory.heartbeat
+        if url is None:
+            return []
+
+        def well() -> bool:
+            ready = self._collector.readiness()
+            return ready.storing and ready.hearing
+
+        return [beat(resolve_text(url, self._inventory.directory), client, well)]
 
     async def _tick(self) -> None:
         every = sd_notify.watchdog_s()
@@ -318,22 +339,6 @@ class Program:
             self._stopping.set()
 
 
-def open_channels(
-    inventory: Inventory, client: httpx.AsyncClient, taken: Callable[[str, Message], None]
-) -> list[channels.Outbox]:
-    """Return the outbox of each channel that can be spoken to."""
-    outboxes = []
-    for channel in inventory.alerts.channels:
-        if channel.kind is not ChannelKind.WEBHOOK or channel.webhook is None:
-            log.warning("channel %s: %s is not served yet", channel.name, channel.kind.value)
-            continue
-        url = channel.webhook
-        if isinstance(url, SecretRef):
-            url = url.resolve(inventory.directory)
-        outboxes.append(channels.Outbox(channel.name, channels.webhook(url, client), taken))
-    return outboxes
-
-
 @contextlib.asynccontextmanager
 async def _starting() -> AsyncIterator[None]:
     """Tell the service manager, while the block lasts, that the start goes on."""
@@ -360,6 +365,10 @@ async def _open_reflector(host: str, port: int) -> Reflector:
             "collector running, or is the address of another machine? choose one with --reflect"
         ) from error
     return reflector
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _save(keys: KeyRing) -> None:

@@ -28,6 +28,7 @@ class About:
 
 ABOUT = {
     "agent": About("Run or check an office's agent."),
+    "alerts": About("Try the channels by which people are told.", "centre"),
     "collector": About("Run the centre.", "centre"),
     "config": About("Push configuration to offices' gateways; a push undoes itself.", "provision"),
     "data": About("Check, back up and restore what the centre keeps.", "centre"),

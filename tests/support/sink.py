@@ -15,6 +15,8 @@ class Sink:
 
     def __init__(self) -> None:
         self.heard: list[dict[str, Any]] = []
+        self.beats = 0
+        """GET requests: a heartbeat has no body."""
         self.refused = 0
         self.refusing = False
         self.url = ""
@@ -38,6 +40,11 @@ def sink() -> Iterator[Sink]:
                 kept.heard.append(json.loads(body))
             self.send_response(503 if kept.refusing else 204)
             self.send_header("content-length", "0")
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            kept.beats += 1
+            self.send_response(204)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:

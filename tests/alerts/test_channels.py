@@ -1,0 +1,266 @@
+"""Each kind of channel, spoken to its real other end."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from alerts import alertmanager as managers
+from alerts import cli, heartbeat, people
+from alerts.alertmanager import Alertmanagers
+from alerts.channels import ChannelError
+from alerts.incident import Incident
+from alerts.message import Message, Status
+from alerts.people import by_apprise, by_command
+from tabuah.errors import NothingMatchedError
+from tests.support.alertmanager import Alertmanager, alertmanager
+from tests.support.sink import Sink, sink
+
+BEGAN_MS = time.time_ns() // 1_000_000 - 60_000
+DOWN = Message(
+    Status.FIRING,
+    Incident(
+        id="2026-11-24-1",
+        alertname="TabuahLinkDown",
+        sites=("13.02.10",),
+        circuits=("telkom",),
+        cause="last_mile",
+        severity="critical",
+        began_ms=BEGAN_MS,
+    ),
+    "Koneksi Kantor Camat Kubung terputus",
+    "Penyebab: gangguan jaringan akses Telkom.",
+)
+UP = replace(
+    DOWN,
+    status=Status.RESOLVED,
+    incident=replace(DOWN.incident, ended_ms=BEGAN_MS + 30_000),
+    summary="Koneksi Kantor Camat Kubung pulih",
+)
+
+
+@pytest.fixture
+def hook() -> Iterator[Sink]:
+    with sink() as kept:
+        yield kept
+
+
+@asynccontextmanager
+async def _told(*urls: str) -> AsyncIterator[Alertmanagers]:
+    async with httpx.AsyncClient() as client:
+        facts = {"kecamatan": "Kubung", "upstream": "sto-solok"}
+        cluster = Alertmanagers("am", urls, client, lambda _: facts, _now_ms)
+        telling = asyncio.create_task(cluster.run())
+        try:
+            yield cluster
+        finally:
+            telling.cancel()
+            with suppress(asyncio.CancelledError):
+                await telling
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(managers, "AGAIN_S", 0.2)
+
+
+@pytest.mark.peer
+async def test_an_alertmanager_has_the_labels_of_the_contract_and_passes_on_both_ends(
+    tmp_path: Path, hook: Sink
+) -> None:
+    with alertmanager(tmp_path / "am", hook.url) as manager:
+        async with _told(manager.url) as cluster:
+            await cluster.deliver(DOWN)
+            (alert,) = manager.alerts()
+            assert alert["labels"] == {
+                "alertname": "TabuahLinkDown",
+                "incident": "2026-11-24-1",
+                "site": "13.02.10",
+                "circuit": "telkom",
+                "upstream": "sto-solok",
+                "kecamatan": "Kubung",
+                "cause": "last_mile",
+                "severity": "critical",
+            }
+            assert alert["annotations"]["summary"] == DOWN.summary
+            await _until(lambda: [one["status"] for one in hook.heard] == ["firing"])
+            await cluster.deliver(UP)
+            await _until(lambda: [one["status"] for one in hook.heard] == ["firing", "resolved"])
+            (ended,) = hook.heard[-1]["alerts"]
+            assert ended["endsAt"][:19] == _rfc3339(BEGAN_MS + 30_000)
+
+
+@pytest.mark.peer
+@pytest.mark.usefixtures("often")
+async def test_one_that_forgot_everything_hears_again_what_lasts(
+    tmp_path: Path, hook: Sink
+) -> None:
+    with alertmanager(tmp_path / "am", hook.url) as manager:
+        async with _told(manager.url) as cluster:
+            await cluster.deliver(DOWN)
+            _restart(manager)
+            await _until(lambda: len(manager.alerts()) == 1)
+
+
+@pytest.mark.peer
+@pytest.mark.usefixtures("often")
+async def test_of_two_one_may_be_down_and_hears_when_it_is_back(tmp_path: Path, hook: Sink) -> None:
+    with (
+        alertmanager(tmp_path / "a", hook.url) as one,
+        alertmanager(tmp_path / "b", hook.url) as two,
+    ):
+        two.stop()
+        async with _told(one.url, two.url) as cluster:
+            await cluster.deliver(DOWN)  # raises nothing: it was taken
+            assert len(one.alerts()) == 1
+            two.start()
+            await _until(lambda: len(two.alerts()) == 1)
+
+
+@pytest.mark.peer
+@pytest.mark.usefixtures("often")
+async def test_what_ended_while_it_was_down_is_told_as_ended(tmp_path: Path, hook: Sink) -> None:
+    with alertmanager(tmp_path / "am", hook.url) as manager:
+        async with _told(manager.url) as cluster:
+            await cluster.deliver(DOWN)
+            await _until(lambda: len(hook.heard) == 1)
+            manager.stop()
+            with pytest.raises(ChannelError, match="none of 1 took it"):
+                await cluster.deliver(UP)
+            manager.start()
+            await asyncio.sleep(1)
+            assert manager.alerts() == []
+
+
+async def test_a_collector_that_dies_does_not_make_a_line_look_well() -> None:
+    async with _told("http://127.0.0.1:9") as cluster:
+        with pytest.raises(ChannelError):
+            await cluster.deliver(DOWN)
+        ends = cluster._alert(DOWN)["endsAt"]
+    assert str(ends) > _rfc3339(_now_ms() + 12 * 3_600_000)
+
+
+async def test_a_command_gets_the_message_and_no_shell(tmp_path: Path) -> None:
+    heard = tmp_path / "heard"
+    script = _script(tmp_path, f'cat > "{heard}"; echo "$TABUAH_STATUS $1" >> "{heard}"')
+    await by_command((str(script), "$(touch nothing)"))(DOWN)
+    text = heard.read_text()
+    assert '"alertname": "TabuahLinkDown"' in text
+    assert text.endswith("firing $(touch nothing)\n")
+
+
+async def test_a_command_is_not_given_the_collectors_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TABUAH_TELEGRAM", "tgram://secret/1")
+    heard = tmp_path / "heard"
+    await by_command((str(_script(tmp_path, f'env > "{heard}"')),))(DOWN)
+    assert "secret" not in heard.read_text()
+
+
+async def test_a_command_that_fails_or_hangs_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ChannelError, match="ended with 3"):
+        await by_command((str(_script(tmp_path, "exit 3")),))(DOWN)
+    with pytest.raises(ChannelError, match="No such file"):
+        await by_command((str(tmp_path / "nothing"),))(DOWN)
+    monkeypatch.setattr(people, "COMMAND_S", 0.2)
+    with pytest.raises(ChannelError, match=r"took more than 0\.2 s"):
+        await by_command(("/bin/sleep", "30"))(DOWN)
+
+
+async def test_apprise_delivers(hook: Sink) -> None:
+    await by_apprise(hook.url.replace("http://", "json://"))(UP)
+    (heard,) = hook.heard
+    assert heard["title"] == UP.summary
+    assert heard["message"] == UP.description
+    assert heard["type"] == "success"
+    hook.refusing = True
+    with pytest.raises(ChannelError):
+        await by_apprise(hook.url.replace("http://", "json://"))(UP)
+
+
+def test_a_url_that_apprise_does_not_know_is_refused_without_its_token() -> None:
+    with pytest.raises(ValueError, match="does not know this URL") as raised:
+        by_apprise("tgrm://123:secret/42")
+    assert "secret" not in str(raised.value)
+
+
+async def test_the_heart_beats_while_all_is_well_and_only_then(
+    hook: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "EVERY_S", 0.05)
+    well = True
+    async with httpx.AsyncClient() as client:
+        beating = asyncio.create_task(heartbeat.beat(hook.url, client, lambda: well))
+        await _until(lambda: hook.beats >= 3)
+        well = False
+        await asyncio.sleep(0.2)
+        stopped_at = hook.beats
+        await asyncio.sleep(0.3)
+        assert hook.beats == stopped_at
+        beating.cancel()
+        with suppress(asyncio.CancelledError):
+            await beating
+
+
+def _restart(manager: Alertmanager) -> None:
+    manager.stop()
+    manager.start()
+
+
+def _script(folder: Path, line: str) -> Path:
+    made = folder / "siren"
+    made.write_text(f"#!/bin/sh\n{line}\n")
+    made.chmod(made.stat().st_mode | stat.S_IXUSR)
+    return made
+
+
+def _rfc3339(at_ms: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at_ms / 1000))
+
+
+async def _until(holds: object, most_s: float = 15.0) -> None:
+    assert callable(holds)
+    until = time.monotonic() + most_s
+    while not holds():
+        assert time.monotonic() < until, "not within its time"
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.peer
+def test_a_trial_tells_which_channel_takes_messages(tmp_path: Path, hook: Sink) -> None:
+    (tmp_path / "inventory.yaml").write_text(
+        f"""
+organisation: Dinas Uji
+alerts:
+  channels:
+    - {{name: hook, webhook: "{hook.url}"}}
+    - {{name: siren, command: [/bin/false]}}
+sites: []
+"""
+    )
+    argv = ["test", "--inventory", str(tmp_path)]
+    done = CliRunner().invoke(cli.alerts, argv)
+    assert done.exit_code == 1
+    assert done.output == "hook (webhook): taken\nsiren (command): /bin/false ended with 1\n"
+    assert [heard["status"] for heard in hook.heard] == ["firing", "resolved"]
+    assert "tidak ada gangguan" in hook.heard[0]["summary"]
+    assert CliRunner().invoke(cli.alerts, [*argv, "hook"]).exit_code == 0
+    nobody = CliRunner().invoke(cli.alerts, [*argv, "hok"])
+    assert isinstance(nobody.exception, NothingMatchedError)
+    assert "did you mean 'hook'" in str(nobody.exception)
