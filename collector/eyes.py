@@ -5,7 +5,7 @@
 
 References are asked every 5 s; once one is not answered all are asked again at once, so that an
 isolated collector knows it before its first office is overdue. An office's address is asked every
-30 s, and every 5 s while nothing is heard from the office. There is a limit for all together:
+30 s, and every 5 s in the first ten minutes of its office's silence. There is a limit for all together:
 when the collector itself is cut off, all offices are overdue at once.
 
 Only what was asked after the silence began tells of the line in it. An address that does not
@@ -30,6 +30,8 @@ AGAIN_S: Final = 0.2
 """How soon a reference that was not answered, and all others with it, are asked again."""
 ADDRESS_S: Final = 30.0
 OVERDUE_S: Final = 5.0
+LATELY_S: Final = 600.0
+"""An office that has been silent for longer is asked as seldom as one that is well."""
 ADDRESS_FAILS: Final = 3
 AT_ONCE: Final = 100
 """Asked in one look at most; there are two looks a second."""
@@ -147,7 +149,7 @@ class Eyes:
             if target is None or target.due != due:  # another plan was made since
                 continue
             target.asked = now
-            self._plan(target, now + _every_s(target))
+            self._plan(target, now + _every_s(target, now))
             asks.append(target.ask)
         return asks
 
@@ -203,7 +205,8 @@ class Eyes:
             heappush(self._heap, (due, self._planned, target.ask.key))
 
 
-def _every_s(target: Target) -> float:
+def _every_s(target: Target, now: float) -> float:
     if target.ask.kind is Kind.REFERENCE:
         return REFERENCE_S
-    return ADDRESS_S if target.silent is None else OVERDUE_S
+    lately = target.silent is not None and now - target.silent < LATELY_S
+    return OVERDUE_S if lately else ADDRESS_S

@@ -117,6 +117,15 @@ def test_a_silent_office_is_asked_at_once_and_then_every_five_seconds() -> None:
     assert seeing.eyes.office(KUBUNG) is None
 
 
+def test_an_office_that_stays_silent_is_asked_less_often() -> None:
+    seeing = Seeing([], {KUBUNG: "192.0.2.10"})
+    seeing.eyes.miss(KUBUNG, seeing.now)
+    seeing.run(620)
+    seeing.asked.clear()
+    seeing.run(120)
+    assert seeing.gaps(KUBUNG) == {ADDRESS_S}
+
+
 def test_an_address_that_falls_with_its_office_is_not_answering() -> None:
     seeing = Seeing([], {KUBUNG: "192.0.2.10"})
     seeing.run(65)
