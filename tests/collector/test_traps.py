@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from collector.judgement.diagnosis import Case, Gap, Nature, diagnose
 from collector.judgement.evidence import Cause, CentreSeen, Observation, Source, Verdict
 from collector.store import Store
-from collector.traps import words
+from collector.traps import keeper, words
 from collector.traps.book import Book, Entry, TrapStore, body_of, entry_of
 from collector.traps.opening import MOST_OCTETS, Credentials, Opened, Opener, Refusal
 from collector.traps.places import Place, Places, plain
@@ -430,3 +430,24 @@ def test_only_the_newest_traps_of_an_office_are_shown() -> None:
     for n in range(100):
         kept.hear(replace(TRAP, at_ms=n), 0.0)
     assert [one.at_ms for one in kept.around(KUBUNG, 0)] == [95, 96, 97, 98, 99]
+
+
+def test_a_port_that_needs_a_privilege_is_told_with_what_to_do() -> None:
+    refused = PermissionError(13, "Permission denied")
+    said = keeper._advice(Endpoint("0.0.0.0", 162), refused)
+    assert said.startswith("cannot hear traps on 0.0.0.0:162: Permission denied; the rest runs.")
+    assert "CAP_NET_BIND_SERVICE" in said
+
+
+def test_a_password_that_cannot_be_had_leaves_the_other_users(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "good").write_text("a long password\n")
+    users = tuple(
+        TrapUser(name, SnmpSecurity("sha1", SecretRef.parse(f"file:{name}")))
+        for name in ("bad", "good")
+    )
+    listen = Traps(Endpoint("0.0.0.0", 162), users)
+    orders = keeper.orders_of(Inventory("test", directory=tmp_path, traps=listen), ["10.7.0.1"])
+    assert orders == {"users": [["good", "sha1", "a long password", None]], "known": ["10.7.0.1"]}
+    assert "traps of user bad are not taken" in caplog.text
