@@ -5,8 +5,8 @@
 
 References are asked every 5 s; once one is not answered all are asked again at once, so that an
 isolated collector knows it before its first office is overdue. An office's address is asked every
-30 s, and every 5 s in the first ten minutes of its office's silence. There is a limit for all together:
-when the collector itself is cut off, all offices are overdue at once.
+30 s, and every 5 s in the first ten minutes of its office's silence. There is a limit for all
+together: when the collector itself is cut off, all offices are overdue at once.
 
 Only what was asked after the silence began tells of the line in it. An address that does not
 answer tells something only if it answered while the office was well: many do not answer pings.
