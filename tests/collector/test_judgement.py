@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -173,3 +174,20 @@ def test_the_area_is_the_lowest_upstream_that_the_fallen_share(
 ) -> None:
     found = groups_of(dict.fromkeys(fallen, BEGIN_MS), _behind(groups))
     assert [group.upstream for group in found] == named
+
+
+def test_the_table_of_states_is_the_documented_one() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "judgement.md").read_text(encoding="utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in text.splitlines()
+        if line.startswith("|") and not line.startswith("|-")
+    ]
+    head = next(row for row in rows if row[0] == "state")
+    table = {
+        (State(row[0]), Signal(signal)): State(cell)
+        for row in rows
+        if row[0] in {state.value for state in State}
+        for signal, cell in zip(head[1:], row[1:], strict=True)
+    }
+    assert table == TRANSITIONS
