@@ -37,8 +37,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LATE_AT_ONCE: Final = 100
-"""Late reports read in one tick: a week's backlog must not keep the loop from the live ones."""
+LATE_AT_ONCE: Final = 400
+"""Late reports read in one tick, some 35 ms: a week's backlog must not keep the loop from the
+live ones."""
+SLOW_S: Final = 0.05
+PAUSES: Final = 4
+"""A ruling that took longer than `SLOW_S` is followed by a pause of so many times its length: where
+thousands fall at once, the court takes a fifth of the loop and no more."""
 RETRY_S: Final = 5.0
 BEFORE_MS: Final = 600_000
 """Of an office with open trouble, so much before it is read at a start."""
@@ -67,6 +72,7 @@ class Clerk:
         self._incidents: dict[str, Incident] = {}
         self._said: list[Said] = []
         self._planned_ms = 0
+        self._pause_until = 0.0
 
     # --- what the line brings -----------------------------------------------------------
 
@@ -107,8 +113,14 @@ class Clerk:
         if now_ms - self._planned_ms > PLAN_MS:
             self._planned_ms = now_ms
             self._court.plan(_around(entered_windows(self._said, now_ms + PLAN_AHEAD_MS), now_ms))
+        began = time.monotonic()
+        if began < self._pause_until:
+            return ()
         ruling = self._court.rule(now_ms)
         self._enter(ruling)
+        took = time.monotonic() - began
+        if took > SLOW_S:
+            self._pause_until = began + (PAUSES + 1) * took
         return ruling.incidents
 
     async def say(self, said: Said) -> None:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 KEEP: Final = 20
 """Reports kept of an office without trouble: enough to see what was before a fault."""
 REMEMBER_MS: Final = 86_400_000
+AT_ONCE: Final = 5_000
+"""Reports read in one call of `judge`, or one office more: some 50 ms."""
 HOLD_MS: Final = 60_000
 """How long a draining spool is waited for before an interim version is written."""
 
@@ -157,7 +159,7 @@ class Judge:
             # Work has begun or ended: who is still down must explain itself.
             self._edges = [edge for edge in self._edges if edge >= now_ms]
             self._read_troubled()
-        due = [code for code in sorted(self._dirty) if self._is_due(self._dockets[code], now_ms)]
+        due = self._due(now_ms)
         if not due:
             return []
         for code in due:
@@ -182,6 +184,22 @@ class Judge:
         return written
 
     # --- its steps ----------------------------------------------------------------------
+
+    def _due(self, now_ms: int) -> list[str]:
+        """Return whom to read now: the silent first, and not more than is read in a moment.
+
+        When a district comes back, all its offices tell of their hours at once, and whoever waits
+        for the judge waits for all of them. The rest stays dirty, and comes next.
+        """
+        due, reports = [], 0
+        for code in sorted(self._dirty, key=lambda code: (not self._dockets[code].silent, code)):
+            docket = self._dockets[code]
+            if reports >= AT_ONCE:
+                break
+            if self._is_due(docket, now_ms):
+                due.append(code)
+                reports += len(docket.line)
+        return due
 
     def _read_troubled(self) -> None:
         self._dirty |= {code for code, docket in self._dockets.items() if docket.trouble}
