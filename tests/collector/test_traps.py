@@ -343,8 +343,8 @@ def test_the_mains_return_ends_what_the_battery_began() -> None:
     assert kept.battery == {}
 
 
-def test_traps_are_kept_found_by_office_and_time_and_let_go(tmp_path: Path) -> None:
-    with Store.open(tmp_path) as store:
+def test_traps_are_kept_found_by_office_and_time_and_let_go(place: Path | str) -> None:
+    with Store.open(place) as store:
         shelf = TrapStore(store)
         shelf.append(
             [Entry(replace(TRAP, at_ms=n), KUBUNG if n % 2 else TALANG) for n in range(10)]
