@@ -175,11 +175,6 @@ class Drill:
         told = {site: float(value) for site, value in said}
         return any(told.get(site, 1) > 0 for site in self._configs)
 
-    def stop(self, name: str) -> int:
-        """Ask a program to end, and return its exit code."""
-        self._programs[name].terminate()
-        return self._programs[name].wait(40)
-
     def kill(self, name: str) -> str:
         """Kill a program, and return its name."""
         self._programs[name].kill()
