@@ -303,13 +303,13 @@ class Collector:
         self.socket.send(self._receiver.refuse(inform, engine_time, RESOURCE_UNAVAILABLE), source)
 
     def _hear(self, kept: Kept, now: float) -> None:
-        site = kept.row.site
+        site = kept.site
         if site not in self._health.views:  # enrolled, but not in the inventory: not judged
             return
-        self._lines.note(site, block.line_run(kept.row.block), kept)
+        self._lines.note(site, block.line_run(kept.block), kept)
         change = self._health.heard(site, kept, now)
         with self.mishaps.at("judgement"):
-            self.clerk.live(kept.row)
+            self.clerk.live(kept)
         if change is not None:
             self._tell(change)
 

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 from collections import deque
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from collector.judgement.court import Court, Ruling
 from collector.judgement.ledger import Entry, Json, Outage, Subject, outage_body
 from collector.judgement.observe import Taken, observe, taken
 from collector.judgement.planned import entered_windows
 from collector.judgement.record import Book, Said, incident_body, read_book, said_body, watch_body
+from collector.judgement.rest import Resting, as_before
 from collector.live import State
+from collector.opened import Kept
 from tabuah import block
 from tabuah.errors import DecodeError, TabuahError
 from tabuah.skim import NOTHING, skim
@@ -28,7 +31,7 @@ from tabuah.skim import NOTHING, skim
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from collector.judgement.evidence import CentreSeen, CollectorSeen, Observation, Window
+    from collector.judgement.evidence import CentreSeen, CollectorSeen, Window
     from collector.judgement.tracking import Incident
     from collector.ledger_store import LedgerStore
     from collector.live import SiteView
@@ -56,18 +59,30 @@ REACH_MS: Final = 8 * 86_400_000
 """No further back than an agent's spool reaches."""
 
 
+class _Last(NamedTuple):
+    """An office's newest report."""
+
+    kept: Kept
+    report: Taken
+
+
 class Clerk:
     """Keeps court over one collector's offices."""
 
     def __init__(self, inventory: Inventory, ledger: LedgerStore) -> None:
         self._inventory = inventory
         self._ledger = ledger
-        self._court = Court(inventory)
-        self._last: dict[str, Taken] = {}
+        self._resting = Resting(inventory)
+        self._court = Court(inventory, heard_ms=self._resting.heard_ms)
+        self._last: dict[str, _Last] = {}
+        """The newest report of each office before the court."""
         self._late: deque[Row] = deque()
         self._unwritten: list[tuple[Subject, Json]] = []
         self._filled = asyncio.Event()
-        self._watched: dict[tuple[str, str], int] = {}
+        self._watched: dict[str, tuple[str, ...]] = {}
+        """The circuits of each office whose first report is in the ledger."""
+        self._met: set[str] = set()
+        """The offices of which that is so of all circuits that they have."""
         self._outages: dict[str, Outage] = {}
         self._incidents: dict[str, Incident] = {}
         self._said: list[Said] = []
@@ -76,16 +91,26 @@ class Clerk:
 
     # --- what the line brings -----------------------------------------------------------
 
-    def live(self, row: Row) -> None:
+    def live(self, kept: Kept) -> None:
         """Take a report that speaks of now."""
-        code = row.site
-        site = self._inventory.find(code)
-        if site is None:
+        code = kept.site
+        if code not in self._met and not self._meet(code, kept.time_ms):
             return
+        if code not in self._court.scene.sites and self._resting.rests(kept):
+            return
+        self._wake(code)
+        site = self._inventory.site(code)
         # One that is too new to be read was heard all the same, and went over the line.
+        row = kept.row
         report = _taken(row) or _unread(row)
-        self._observe(observe(report, site, self._last.get(code)))
-        self._last[code] = report
+        before = self._last.get(code)
+        self._court.observe(observe(report, site, before and before.report))
+        well = before is not None and self._resting.may_rest(before.kept, kept)
+        if well and self._court.dismiss(code):
+            del self._last[code]
+            self._resting.enter(kept)
+        else:
+            self._last[code] = _Last(kept, report)
 
     def late(self, row: Row) -> None:
         """Take a report out of a spool: it is read when there is time."""
@@ -93,6 +118,7 @@ class Clerk:
 
     def silent(self, site: str, since_ms: int, now_ms: int) -> None:
         """Note that an office has fallen silent, or was so before the start."""
+        self._wake(site)
         self._court.silent(site, since_ms, now_ms)
 
     def centre_saw(self, site: str, seen: CentreSeen) -> None:
@@ -107,16 +133,17 @@ class Clerk:
         """Rule; return the incidents that began, changed or ended."""
         for _ in range(min(LATE_AT_ONCE, len(self._late))):
             row = self._late.popleft()
-            site, report = self._inventory.find(row.site), _taken(row)
-            if site is not None and report is not None:
-                self._observe(observe(report, site))
+            report = _taken(row)
+            if report is not None and self._meet(row.site, row.time_ms):
+                self._wake(row.site)
+                self._court.observe(observe(report, self._inventory.site(row.site)))
         if now_ms - self._planned_ms > PLAN_MS:
             self._planned_ms = now_ms
             self._court.plan(_around(entered_windows(self._said, now_ms + PLAN_AHEAD_MS), now_ms))
         began = time.monotonic()
         if began < self._pause_until:
             return ()
-        ruling = self._court.rule(now_ms)
+        ruling = self._court.rule(now_ms, len(self._resting.asking))
         self._enter(ruling)
         took = time.monotonic() - began
         if took > SLOW_S:
@@ -138,6 +165,8 @@ class Clerk:
         """Take up a changed inventory."""
         self._inventory = inventory
         self._court.renew(inventory)
+        self._resting.renew(inventory)
+        self._met.clear()
         self._last = {code: r for code, r in self._last.items() if inventory.find(code)}
 
     # --- what people ask ----------------------------------------------------------------
@@ -201,11 +230,17 @@ class Clerk:
 
     async def restore(self, store: Store, now_ms: int) -> None:
         """Take up what ledger and store hold, before anything is received."""
-        book, rows = await asyncio.to_thread(self._read, store, now_ms)
-        self._watched = dict(book.watched)
+        book, newest, rows = await asyncio.to_thread(self._read, store, now_ms)
+        for code, circuit in book.watched:
+            self._watched[code] = (*self._watched.get(code, ()), sys.intern(circuit))
         self._outages = {one.id: one for one in book.outages}
         self._incidents = {one.id: one for one in book.incidents}
         self._said = list(book.said)
+        judged = {row.site for row in rows}
+        for row in newest:
+            self._meet(row.site, row.time_ms)
+            if row.site in judged or not self._resting.rests(Kept(row)):
+                rows.append(row)
         seen = []
         for row in rows:
             site, report = self._inventory.find(row.site), _taken(row)
@@ -213,7 +248,7 @@ class Clerk:
                 continue
             seen.append(observe(report, site))
             if not row.late:
-                self._last[row.site] = report
+                self._last[row.site] = _Last(Kept(row), report)
         self._court.restore(tuple(self._outages.values()), self._incidents.values(), seen, now_ms)
 
     def fallen(self) -> set[str]:
@@ -247,14 +282,15 @@ class Clerk:
                 await writing  # it was under way when we were told to stop
             await self._write_down()
 
-    def _read(self, store: Store, now_ms: int) -> tuple[Book, list[Row]]:
+    def _read(self, store: Store, now_ms: int) -> tuple[Book, list[Row], list[Row]]:
+        """Return the ledger, each office's newest report, and those that are to be judged anew."""
         entries: list[Entry] = self._ledger.entries()
         book = read_book(entries)
         codes = {site.code for site in self._inventory.sites}
-        rows = list(store.newest(codes).values())
-        newest = {outage.id: outage for outage in book.outages}
+        rows: list[Row] = []
+        outages = {outage.id: outage for outage in book.outages}
         since: dict[str, int] = {}
-        for outage in newest.values():
+        for outage in outages.values():
             if outage.ended_ms is None and outage.site in codes:
                 begin_ms = max(outage.began_ms - BEFORE_MS, now_ms - REACH_MS)
                 since[outage.site] = min(since.get(outage.site, begin_ms), begin_ms)
@@ -266,15 +302,34 @@ class Clerk:
                     since[site] = min(since.get(site, begin_ms), begin_ms)
         for site, begin_ms in since.items():
             rows += store.reports(site, begin_ms, now_ms)
-        return book, rows
+        return book, list(store.newest(codes).values()), rows
 
-    def _observe(self, seen: Observation) -> None:
-        for look in seen.circuits:
-            key = (seen.site, look.circuit)
-            if key not in self._watched:
-                self._watched[key] = seen.at_ms
-                self._write([(Subject.WATCH, watch_body(*key, seen.at_ms))])
-        self._court.observe(seen)
+    def _meet(self, code: str, at_ms: int) -> bool:
+        """Enter in the ledger since when an office is watched; return whether there is such."""
+        site = self._inventory.find(code)
+        if site is None:
+            return False
+        if code not in self._met:
+            known = self._watched.get(code, ())
+            new = [circuit.id for circuit in site.circuits if circuit.id not in known]
+            if new:
+                self._watched[code] = (*known, *map(sys.intern, new))
+                self._write([(Subject.WATCH, watch_body(code, one, at_ms)) for one in new])
+            self._resting.learn(site)
+            self._met.add(sys.intern(code))
+        return True
+
+    def _wake(self, code: str) -> None:
+        """Bring an office that rests before the court, with its last report."""
+        kept = self._resting.leave(code)
+        if kept is None:
+            return
+        row = kept.row
+        report = _taken(row) or _unread(row)
+        seen = observe(report, self._inventory.site(code))
+        for one in as_before(seen, kept.well_since_ms):
+            self._court.observe(one)
+        self._last[code] = _Last(kept, report)
 
     def _enter(self, ruling: Ruling) -> None:
         for outage in ruling.outages:

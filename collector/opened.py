@@ -24,7 +24,10 @@ class Kept:
     There are two for each office: what the report's own octets say is not held beside them.
     """
 
-    __slots__ = ("block", "corrected", "received_ms", "site", "skew_ms", "time_ms")
+    __slots__ = (
+        "block", "corrected", "glance", "received_ms", "site", "skew_ms", "time_ms",
+        "well_since_ms",
+    )  # fmt: skip
 
     def __init__(self, row: Row, skew_ms: int | None = None) -> None:
         """Keep a report that was not late."""
@@ -37,6 +40,10 @@ class Kept:
         self.corrected = row.corrected
         """Whether that is not the office's own word."""
         self.skew_ms = skew_ms
+        self.glance = 0
+        """What `tabuah.glance.well` said of it; 0 = nobody asked, or it is to be read."""
+        self.well_since_ms = row.time_ms
+        """Since when each report of its office has been well; one number for all of them."""
 
     @property
     def row(self) -> Row:

@@ -104,7 +104,7 @@ def pack(report: Report) -> Packed:
 
 def unpack(octets: bytes) -> Packed:
     """Return a stored report by its head."""
-    if len(octets) < 1 + _HEAD.size:
+    if len(octets) < BODY_AT:
         raise DecodeError(f"a report of {len(octets)} octets is shorter than its head")
     return Packed._make((*_HEAD.unpack_from(octets, 1), octets))
 
@@ -129,7 +129,7 @@ def read(site: str, packed: Packed) -> Report:
     if not packed.readable:
         version = packed.octets[0]
         raise DecodeError(f"{site}: report of version {version}; 1 to {VERSION} are read here")
-    said = sections.read(packed.octets[1 + _HEAD.size :])
+    said = sections.read(packed.octets[BODY_AT:])
     return Report(
         id=ReportId(site, packed.epoch, packed.seq),
         wall_ms=packed.wall_ms,
@@ -147,7 +147,7 @@ def read(site: str, packed: Packed) -> Report:
 
 def line_run(octets: bytes) -> int | None:
     """Return `sections.line_run` of a report's octets."""
-    return sections.line_run(octets[1 + _HEAD.size :]) if octets[0] <= VERSION else None
+    return sections.line_run(octets[BODY_AT:]) if octets[0] <= VERSION else None
 
 
 def encode(

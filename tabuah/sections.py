@@ -111,10 +111,8 @@ def _nested(table: _Table) -> _Codec:
 
 
 _SMALL = _small()
-_KIND = _choice(
-    {Kind.PING: 1, Kind.UDP: 2, Kind.DNS: 3, Kind.TCP: 4, Kind.HTTP: 5},
-    None,
-)
+KINDS = {Kind.PING: 1, Kind.UDP: 2, Kind.DNS: 3, Kind.TCP: 4, Kind.HTTP: 5}
+_KIND = _choice(KINDS, None)
 ROLES = {
     Role.OTHER: 0,
     Role.GATEWAY: 1,

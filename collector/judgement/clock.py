@@ -45,6 +45,11 @@ class Clock:
         """Whether it is right, and was all the while."""
         return self.wrong_ms is None and self._other_ms is None and not self.skew_ms
 
+    @property
+    def right(self) -> bool:
+        """Whether it is right, and not on its way to being called wrong."""
+        return self.wrong_ms is None and self._other_ms is None
+
     def says(self) -> str:
         """Return how it is off, in plain English."""
         way = "ahead" if self.skew_ms > 0 else "behind"

@@ -23,7 +23,7 @@ from collector.judgement.troubles import troubles
 from collector.live import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from collector.judgement.evidence import (
         CentreSeen,
@@ -73,6 +73,8 @@ class Court:
     scene: Scene = field(init=False)
     judge: Judge = field(init=False)
     tracker: Tracker = field(init=False, default_factory=Tracker)
+    heard_ms: Callable[[str], int | None] = lambda _: None
+    """When an office at rest was last heard; None if it is not at rest."""
     _falls: dict[str, _Fall] = field(init=False, default_factory=dict)
     _isolated: CollectorSeen | None = field(init=False, default=None)
     _doubtful: bool = field(init=False, default=False)
@@ -147,7 +149,7 @@ class Court:
 
     def silent(self, site: str, since_ms: int, now_ms: int) -> None:
         """Note that an office's report is overdue since `since_ms`."""
-        now = self.scene.sites.get(site)
+        now = self.scene.call(site)
         if now is None:
             return
         self._stirred = True
@@ -188,16 +190,27 @@ class Court:
                 interval_ms = round(self.scene.sites[code].site.interval_s * 1000)
                 fall.unsure_ms = seen.at_ms + interval_ms
 
-    def rule(self, now_ms: int) -> Ruling:
+    def dismiss(self, site: str) -> bool:
+        """Let an office rest if nothing of it is open; return whether it rests now."""
+        named = any(site in one.sites for one in self.tracker.open.values())
+        if named or site in self._falls or not self.judge.dismiss(site):
+            return False
+        return self.scene.dismiss(site)
+
+    def rule(self, now_ms: int, resting: int = 0) -> Ruling:
         """Return what is new since the last look; to be called each second.
 
         On a calm day this is nearly nothing: nobody looks again where nothing can have changed.
+
+        Args:
+            now_ms: when.
+            resting: so many offices at rest could tell a loss of the core (`Scene.tick`).
         """
         if self._stirred or not self.judge.is_calm(now_ms):
             self._stirred, self._calm_ms = False, now_ms + self._settles_ms
         elif now_ms >= self._calm_ms:
             return _NOTHING
-        self.scene.tick(now_ms)
+        self.scene.tick(now_ms, resting)
         outages = self.judge.judge(now_ms)
         wrong = troubles(self.scene, self.judge.findings(), now_ms, self._isolated)
         unsure = self._unsure(now_ms)
@@ -256,9 +269,17 @@ class Court:
 
     def _look_at(self, upstream: str) -> tuple[int, list[int]]:
         """Return how many offices behind an upstream are gone, and when the others were heard."""
-        peers = [self.scene.sites[code] for code in self._behind[upstream]]
-        heard = [p.last.received_ms for p in peers if p.last is not None and not p.gone]
-        return sum(p.gone for p in peers), sorted(heard)
+        gone, heard = 0, []
+        for code in self._behind[upstream]:
+            peer = self.scene.sites.get(code)
+            if peer is None:
+                at_ms = self.heard_ms(code)
+            else:
+                gone += peer.gone
+                at_ms = None if peer.gone or peer.last is None else peer.last.received_ms
+            if at_ms is not None:
+                heard.append(at_ms)
+        return gone, sorted(heard)
 
     def _learn_times(self) -> None:
         """Note for how long after the last thing that happened time alone may change a verdict."""

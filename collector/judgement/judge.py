@@ -71,10 +71,12 @@ class Judge:
         self._inventory = inventory
         self._windows = tuple(windows)
         self._edges = _edges(self._windows)
-        self._dockets = {site.code: _Docket() for site in inventory.sites}
+        self._dockets: dict[str, _Docket] = {}
+        """Of the offices that were called; the others are at rest, or were never heard."""
         self._dirty: set[str] = set()
         """Offices whose record must be read again."""
-        self._known: dict[str, dict[str, Outage]] = {code: {} for code in self._dockets}
+        self._known: dict[str, dict[str, Outage]] = {}
+        self._longest_ms = _longest_ms(inventory)
         self._isolated: list[CollectorSeen] = []
         self._centre: dict[str, CentreSeen] = {}
         for outage in ledger.newest(known).values():
@@ -82,7 +84,7 @@ class Judge:
 
     def observe(self, seen: Observation) -> None:
         """Take a report, live or late."""
-        docket = self._dockets.get(seen.site)
+        docket = self._call(seen.site)
         if docket is None:
             return
         before = docket.line[-1] if docket.line else None
@@ -108,7 +110,7 @@ class Judge:
 
     def silent(self, site: str, *, silent: bool) -> None:
         """Note that an office has fallen silent, or reports again."""
-        docket = self._dockets.get(site)
+        docket = self._call(site) if silent else self._dockets.get(site)
         if docket is not None and docket.silent is not silent:
             docket.silent = silent
             docket.trouble = True
@@ -130,10 +132,21 @@ class Judge:
     def renew(self, inventory: Inventory) -> None:
         """Take up a changed inventory; what is open to change of its offices stays."""
         self._inventory = inventory
-        codes = [site.code for site in inventory.sites]
-        self._dockets = {code: self._dockets.get(code, _Docket()) for code in codes}
-        self._known = {code: self._known.get(code, {}) for code in codes}
-        self._dirty &= set(codes)
+        self._longest_ms = _longest_ms(inventory)
+        self._dockets = {c: docket for c, docket in self._dockets.items() if inventory.find(c)}
+        self._known = {c: known for c, known in self._known.items() if inventory.find(c)}
+        self._dirty &= self._dockets.keys()
+
+    def dismiss(self, site: str) -> bool:
+        """Let an office rest if nothing of it is open to change; return whether."""
+        docket = self._dockets.get(site)
+        if docket is None:
+            return True
+        busy = docket.trouble or docket.silent or docket.pending or site in self._dirty
+        if busy or docket.settled or docket.findings or self._open(site):
+            return False
+        del self._dockets[site]
+        return True
 
     def plan(self, windows: Iterable[Window]) -> None:
         """Take up another list of announced work."""
@@ -147,7 +160,8 @@ class Judge:
 
     def kept(self, site: str) -> tuple[Observation, ...]:
         """Return the reports of an office that its verdicts may still rest on."""
-        return tuple(self._dockets[site].line)
+        docket = self._dockets.get(site)
+        return () if docket is None else tuple(docket.line)
 
     def findings(self) -> dict[str, list[Finding]]:
         """Return what is found of each office, settled or not, as last judged."""
@@ -169,7 +183,7 @@ class Judge:
         written: list[Outage] = []
         for code, docket in self._dockets.items():
             findings = [*docket.settled, *docket.findings]
-            known = self._known[code]
+            known = self._known.setdefault(code, {})
             if not findings and not known:
                 continue
             until_ms = max((seen.at_ms for seen in docket.line), default=0)
@@ -184,6 +198,17 @@ class Judge:
         return written
 
     # --- its steps ----------------------------------------------------------------------
+
+    def _call(self, code: str) -> _Docket | None:
+        """Return an office's docket, opened if need be; None if there is no such office."""
+        docket = self._dockets.get(code)
+        if docket is None and self._inventory.find(code) is not None:
+            docket = self._dockets[code] = _Docket()
+        return docket
+
+    def _open(self, code: str) -> bool:
+        known = self._known.get(code, {}).values()
+        return any(outage.ended_ms is None and not outage.withdrawn for outage in known)
 
     def _due(self, now_ms: int) -> list[str]:
         """Return whom to read now: the silent first, and not more than is read in a moment.
@@ -238,8 +263,7 @@ class Judge:
             everything += docket.settled
             everything += docket.findings
         alone = [_alone(f) for f in everything]
-        longest_s = max((site.interval_s for site in self._inventory.sites), default=10.0)
-        shared = iter(share(alone, self._inventory, round(longest_s * 1000)))
+        shared = iter(share(alone, self._inventory, self._longest_ms))
         for docket in self._dockets.values():
             docket.settled = [next(shared) for _ in docket.settled]
             docket.findings = [next(shared) for _ in docket.findings]
@@ -253,7 +277,7 @@ class Judge:
             docket.since_ms = max(docket.since_ms, *(f.ended_ms or 0 for f in gone))
             self._known[code] = {
                 key: o
-                for key, o in self._known[code].items()
+                for key, o in self._known.get(code, {}).items()
                 if o.ended_ms is None or o.ended_ms > docket.since_ms
             }
         self._isolated = [s for s in self._isolated if s.at_ms > now_ms - REMEMBER_MS]
@@ -318,6 +342,10 @@ def _plain(before: Observation, seen: Observation) -> bool:
 def _edges(windows: Iterable[Window]) -> list[int]:
     """Return when announced work begins or ends, in order."""
     return sorted({edge for window in windows for edge in (window.begins_ms, window.ends_ms)})
+
+
+def _longest_ms(inventory: Inventory) -> int:
+    return round(max((site.interval_s for site in inventory.sites), default=10.0) * 1000)
 
 
 def windows_of(inventory: Inventory) -> list[Window]:

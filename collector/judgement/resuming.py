@@ -33,7 +33,7 @@ def resume(scene: Scene, incidents: Iterable[Incident], now_ms: int) -> Collecto
             isolated = CollectorSeen(began_ms, references=False, hearing=False)
         elif kind == "core":
             scene.core = CoreNow(began_ms, now_ms, frozenset(incident.sites))
-        for site in (scene.sites.get(code) for code in incident.sites):
+        for site in (scene.call(code) for code in incident.sites):
             if site is not None:
                 _resume_site(site, incident, now_ms)
     return isolated

@@ -26,6 +26,8 @@ CORE_SHARE: Final = 0.5
 """Of the offices that ask; more than that must have lost the public addresses."""
 CORE_SLACK_MS: Final = 150_000
 """A line is called degraded since the begin of its two minutes."""
+_RESTING: Final = frozenset({State.UP, State.UNKNOWN})
+"""Of a line or service that may be forgotten: good, or never asked."""
 DNS: Final = "dns"
 """Stands for the resolvers among the services."""
 
@@ -99,7 +101,8 @@ class Scene:
 
     def __init__(self, inventory: Inventory) -> None:
         self.inventory = inventory
-        self.sites = {site.code: self._site(site) for site in inventory.sites}
+        self.sites: dict[str, SiteNow] = {}
+        """Those that were called; all others are at rest, or were never heard."""
         self.core: CoreNow | None = None
         """The last loss of the provider's core, over or not."""
         self.core_lost = False
@@ -107,12 +110,40 @@ class Scene:
     def renew(self, inventory: Inventory) -> None:
         """Take up another inventory; offices that did not change keep their standing."""
         self.inventory = inventory
-        self.sites = {
-            site.code: old
-            if (old := self.sites.get(site.code)) is not None and old.site == site
-            else self._site(site)
-            for site in inventory.sites
-        }
+        before, self.sites = self.sites, {}
+        for code, old in before.items():
+            site = inventory.find(code)
+            if site is not None:
+                self.sites[code] = old if old.site == site else self._site(site)
+
+    def call(self, code: str) -> SiteNow | None:
+        """Return an office, at rest or not; None if the inventory has none of that code."""
+        now = self.sites.get(code)
+        if now is None:
+            site = self.inventory.find(code)
+            if site is not None:
+                now = self.sites[code] = self._site(site)
+        return now
+
+    def dismiss(self, code: str) -> bool:
+        """Let an office rest if it, its lines and its services are plainly good; return whether."""
+        now = self.sites.get(code)
+        if now is None:
+            return True
+        lines, services = now.lines.values(), now.services.values()
+        standings = [*(one.standing for one in lines), *(one.standing for one in services)]
+        if (
+            now.standing.state is not State.UP
+            or any(standing.state not in _RESTING for standing in standings)
+            or any(line.failed or line.quality.slow or line.flap.falls for line in lines)
+            or any(service.failed for service in services)
+            or now.flap.falls
+            or now.battery_ms is not None
+            or not now.clock.right
+        ):
+            return False
+        del self.sites[code]
+        return True
 
     def goes_on(self, seen: Observation) -> bool:
         """Take a plain report of an office that is well, at less cost.
@@ -143,8 +174,10 @@ class Scene:
 
     def observe(self, seen: Observation) -> None:
         """Take a live report."""
-        now = self.sites.get(seen.site)
-        if now is None or seen.late:
+        if seen.late:
+            return
+        now = self.call(seen.site)
+        if now is None:
             return
         if now.gone:
             now.flap = now.flap.rise(seen.received_ms)
@@ -168,7 +201,7 @@ class Scene:
 
     def silent(self, site: str, since_ms: int, now_ms: int, *, shadowed: bool = False) -> None:
         """Note that an office's report is overdue; `shadowed`: nothing can be heard of anyone."""
-        now = self.sites.get(site)
+        now = self.call(site)
         if now is None:
             return
         before = now.gone
@@ -186,9 +219,15 @@ class Scene:
         if now is not None and now.standing.state is State.SILENT:
             now.standing = now.standing.signal(Signal.DEAD, at_ms)
 
-    def tick(self, now_ms: int) -> None:
-        """Let flapping end, and see whether the provider's core is lost."""
+    def tick(self, now_ms: int, resting: int = 0) -> None:
+        """Let flapping end, and see whether the provider's core is lost.
+
+        Args:
+            now_ms: when.
+            resting: so many offices at rest could tell that, and have not lost it.
+        """
         lost, asking = self._without_public()
+        asking += resting
         self.core_lost = len(lost) >= 2 and len(lost) > CORE_SHARE * asking
         if self.core_lost:
             known = self.core

@@ -15,6 +15,7 @@ from collector.judgement.evidence import Cause
 from collector.judgement.ledger import Entry, Json, Subject
 from collector.judgement.record import read_book
 from collector.ledger_store import LedgerStore
+from collector.opened import Kept
 from collector.store import Row, Store, StoreError
 from inventory.model import Circuit, Inventory, Site
 from tabuah import block
@@ -63,7 +64,7 @@ async def test_an_outage_goes_on_over_a_restart_and_is_final_once_its_record_cam
         rows = [_live(seq) for seq in range(1, 7)]
         store.append(rows)
         for row in rows:
-            first.live(row)
+            first.live(Kept(row))
         first.silent(SITE, _at(6), _at(8))
         assert [one.open for one in first.tick(_at(8))] == [True]
         await _until_written(ledger, first)
@@ -73,7 +74,7 @@ async def test_an_outage_goes_on_over_a_restart_and_is_final_once_its_record_cam
         assert [one.open for one in second.incidents()] == [True]
         # Nobody is said to be back, nor to have fallen, before anything was heard.
         assert second.tick(_at(20)) == ()
-        second.live(_live(30))
+        second.live(Kept(_live(30)))
         for seq in range(7, 30):
             second.late(_cut(seq, _at(30) + 500))
         assert [one.open for one in second.tick(_at(30) + 1000)] == [False]
@@ -103,7 +104,7 @@ async def test_a_disk_that_refuses_delays_the_ledger_and_loses_nothing(
 
         ledger = Refusing(store)
         clerk = Clerk(INVENTORY, ledger)
-        clerk.live(_live(1))
+        clerk.live(Kept(_live(1)))
         clerk.silent(SITE, _at(1), _at(3))
         clerk.tick(_at(3))
         subjects = [entry.subject for entry in await _until_written(ledger, clerk)]
