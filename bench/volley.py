@@ -1,12 +1,15 @@
 """A whole fleet's reports from one process, signed beforehand or as they are sent.
 
-    python -m bench.volley PORT --engine HEX (--data DATA | --ku HEX) --first N --sites N
-                           --rounds N --rate R [--pid PID] [--live] [--heard FILE]
+    python -m bench.volley PORT --engine HEX (--data DATA | --ku HEX) --sites N
+                           --rounds N --rate R [--first-rate R] --pid PID [--live] [--heard FILE]
 
 Office number i reports in its turn, once a round: first whole, then upon the report before. Each
 datagram is sealed for the second of the receiver's clock in which it will leave. What is not
-answered within half a second is sent again, as an agent does. Prints one JSON object; FILE gets
-the number of each report that was acknowledged, 4 octets each, see `packed`.
+answered within half a second is sent again, as an agent does. Every answer is authenticated and
+read, when there is time: one that declines is no acknowledgement. Prints one JSON object; FILE
+gets the number of each report that was acknowledged, 4 octets each.
+
+The first round makes the fleet live, at `--first-rate`: an office's first report costs more.
 
 With `--live` each is signed when its time comes, for hours of a lower rate; without, all before
 the first is sent, so that this process does little but copy while it measures.
@@ -43,6 +46,7 @@ from tabuah.snmp.usm import Auth, EngineTime, UsmUser
 EPOCH = 1 << 40
 """Office i reports in epoch EPOCH + i."""
 _VARIANTS = 61
+_PAUSE_S = 5.0
 _RESEND_S = 0.5
 _LAST_S = 3.0
 _HEAD = struct.Struct(">QIQQ16sIB")
@@ -74,32 +78,44 @@ class Volley:
     """The fleet's datagrams, by number: `turn` of the office, round by round."""
 
     def __init__(
-        self, engine_id: bytes, keys: Keys, *, first: int, sites: int, rate: float, pause_s: float
+        self, engine_id: bytes, keys: Keys, *, sites: int, first_rate: float, rate: float
     ) -> None:
         """Prepare.
 
         Args:
             engine_id: the receiver's.
             keys: gives an office's user.
-            first: the number of the first office.
-            sites: how many there are.
-            rate: reports a second.
-            pause_s: between the first round and the second.
+            sites: how many offices there are.
+            first_rate: reports a second of the first round.
+            rate: of the others.
         """
         self._engine_id, self._keys = engine_id, lru_cache(maxsize=None)(keys)
-        self._first, self._sites, self._rate, self._pause_s = first, sites, rate, pause_s
+        self._sites, self._first_rate, self._rate = sites, first_rate, rate
         self.stamp = EngineTime(0, 0)
         """The receiver's clock when the first one leaves."""
         self.wall_ms = 0
         """Ours, then."""
 
+    def accepted(self, turn: int, answer: bytes) -> bool:
+        """Return whether an answer is authentic, and says that the report is taken."""
+        received = message.decode(answer)
+        user = self._keys(turn % self._sites)
+        if not user.verifies(answer, received.mac_at, received.security.mac):
+            return False
+        pdu = message.decode_scoped(message.decrypt(received, user)).pdu
+        return pdu.type is PduType.RESPONSE and pdu.error_status == 0
+
     def due_s(self, turn: int) -> float:
         """Return when a datagram leaves, in seconds since the first."""
-        return turn / self._rate + (self._pause_s if turn >= self._sites else 0.0)
+        if turn < self._sites:
+            return turn / self._first_rate
+        # Nobody reports twice within its interval.
+        pause_s = max(_PAUSE_S, reports.INTERVAL_MS / 1000 - self._sites / self._rate)
+        return self._sites / self._first_rate + pause_s + (turn - self._sites) / self._rate
 
     def datagram(self, turn: int) -> bytes:
         """Return a datagram; its message ID is its turn."""
-        number, seq = self._first + turn % self._sites, 1 + turn // self._sites
+        number, seq = turn % self._sites, 1 + turn // self._sites
         now = self._packed(turn, number, seq)
         base = self._packed(turn - self._sites, number, seq - 1) if seq > 1 else None
         facts = _facts(number % _VARIANTS)
@@ -131,12 +147,15 @@ def _facts(variant: int) -> notification.KeyFacts:
 class Tally:
     """When each was sent, and how long its answer took."""
 
-    def __init__(self, turns: int) -> None:
+    def __init__(self, volley: Volley, turns: int, *, later: bool) -> None:
+        """Begin; with `later` answers are read by `read_answers`, else as they come."""
+        self._volley = volley
+        self._answers: dict[int, bytes] | None = {} if later else None
         self.sent_at = array("d", bytes(8 * turns))
         self.taken_s = array("f", (-1.0,)) * turns
         self.resent = 0
         self.sent = 0
-        self.acknowledged = 0
+        self.declined: set[int] = set()
 
     def hear(self, datagram: bytes, now: float) -> None:
         """Note an answer: of its message only the ID is read."""
@@ -144,20 +163,29 @@ class Tally:
         turn = int.from_bytes(datagram[at + 2 : at + 2 + datagram[at + 1]], "big") - 1
         if 0 <= turn < self.sent and self.taken_s[turn] < 0:
             self.taken_s[turn] = now - self.sent_at[turn]
-            self.acknowledged += 1
+            if self._answers is not None:
+                self._answers[turn] = datagram
+            elif not self._volley.accepted(turn, datagram):
+                self.declined.add(turn)
 
-    def open(self, begin: int) -> Iterator[int]:
-        """Yield the turns from `begin` on that are not answered."""
-        for turn in range(begin, self.sent):
-            if self.taken_s[turn] < 0:
-                yield turn
+    def read_answers(self) -> None:
+        """Find those that decline."""
+        for turn, answer in (self._answers or {}).items():
+            if not self._volley.accepted(turn, answer):
+                self.declined.add(turn)
 
-    def figures(self, begin: int, end: int) -> dict[str, float]:
-        """Return what there is to say of the turns in [begin, end)."""
-        taken = sorted(one for one in self.taken_s[begin:end] if one >= 0) or [0.0]
+    def acknowledged(self, turns: range) -> list[int]:
+        """Return those of the turns that were acknowledged."""
+        return [turn for turn in turns if self.taken_s[turn] >= 0 and turn not in self.declined]
+
+    def figures(self, turns: range) -> dict[str, float]:
+        """Return what there is to say of some turns."""
+        acknowledged = self.acknowledged(turns)
+        taken = sorted(self.taken_s[turn] for turn in acknowledged) or [0.0]
         return {
-            "sent": end - begin,
-            "acknowledged": sum(one >= 0 for one in self.taken_s[begin:end]),
+            "sent": len(turns),
+            "acknowledged": len(acknowledged),
+            "declined": sum(turn in self.declined for turn in turns),
             "p50_ms": round(taken[len(taken) // 2] * 1000, 1),
             "p99_ms": round(taken[len(taken) * 99 // 100] * 1000, 1),
             "max_ms": round(taken[-1] * 1000, 1),
@@ -231,7 +259,7 @@ def main() -> int:
     parser.add_argument("--engine", type=bytes.fromhex, required=True)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--ku", type=bytes.fromhex, help="the same for all offices")
-    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--first-rate", type=float)
     parser.add_argument("--sites", type=int, required=True)
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--rate", type=float, required=True)
@@ -252,18 +280,17 @@ def main() -> int:
     volley = Volley(
         options.engine,
         user,
-        first=options.first,
         sites=options.sites,
+        first_rate=options.first_rate or options.rate,
         rate=options.rate,
-        pause_s=5.0,
     )
-    tally = Tally(turns)
+    tally = Tally(volley, turns, later=not options.live)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
         sock.connect(("127.0.0.1", options.port))
         sock.settimeout(PATIENCE_S)
-        who = user_name(code(options.first), 1)
-        key = ku(options.first)
+        who = user_name(code(0), 1)
+        key = ku(0)
         client = UsmClient(who, Auth.SHA256_192, key, key, options.engine)
         clock = _learn(sock, client)
         began = time.monotonic()
@@ -282,26 +309,30 @@ def main() -> int:
             made = iter(list(made))
             say(f"volley: {turns} datagrams signed")
         sock.setblocking(False)
-        found: dict[str, object] = {}
+        found: dict[str, dict[str, float]] = {}
         phases = {"first": range(options.sites), "then": range(options.sites, turns)}
         for name, phase in phases.items():
             if not phase:
                 continue
             before = cpu_s(options.pid)
             lasted_s = send(sock, volley, islice(made, len(phase)), tally, turns=phase, start=start)
-            spent_s = cpu_s(options.pid) - before
-            figures = tally.figures(phase.start, phase.stop)
-            acknowledged = max(1, figures["acknowledged"])
             found[name] = {
-                **figures,
                 "seconds": round(lasted_s, 1),
-                "per_second": round(acknowledged / lasted_s),
-                "cpu_us": round(spent_s / acknowledged * 1e6, 1),
+                "cpu_s": round(cpu_s(options.pid) - before, 3),
                 "resent": tally.resent,
             }
             tally.resent = 0
+    tally.read_answers()
+    for name, phase in phases.items():
+        if name in found:
+            figures = tally.figures(phase)
+            acknowledged = max(1, figures["acknowledged"])
+            lasted = found[name]
+            lasted["per_second"] = round(acknowledged / lasted["seconds"])
+            lasted["cpu_us"] = round(lasted["cpu_s"] / acknowledged * 1e6, 1)
+            lasted.update(figures)
     if options.heard:
-        heard = array("I", (turn for turn in range(turns) if tally.taken_s[turn] >= 0))
+        heard = array("I", tally.acknowledged(range(turns)))
         options.heard.write_bytes(heard.tobytes())
     json.dump(found, sys.stdout)
     return 0
