@@ -3,12 +3,17 @@
 Reports are read by their numbers: a range that cannot be read is halved until what remains is
 the damaged page's. Tables without such numbers are read from both ends. SQLite's own `.recover`
 does more, where the `sqlite3` program has it; Debian 12's has not.
+
+The new store is made beside the damaged one and takes its place when it is complete: who is
+interrupted begins again.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,7 +26,7 @@ from sqlalchemy import Table, insert
 
 from collector.database import FILE_NAME
 from collector.day import U64, Row
-from collector.files import private_folder
+from collector.files import private_folder, sync_folder
 from collector.schema import CORRECTED, LATE, day_of, metadata, progress
 from collector.store import Store
 from collector.upkeep import DROPPED
@@ -33,6 +38,7 @@ _A_PAGE_HOLDS = 64
 """Reports at most: the smallest has 50 octets."""
 
 _COLUMNS = "site, epoch, seq, time_ms, received_ms, flags, block"
+_UNFINISHED = "salvaging"
 _FILES = (FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm")
 
 
@@ -61,16 +67,25 @@ def salvage(data: Path, now: datetime | None = None) -> Salvaged:
     if not path.exists():
         raise TabuahError(f"{path}: no reports are stored here yet; is --data right?")
     _look(path)
-    aside = data / f"damaged-{now or datetime.now(UTC):%Y%m%dT%H%M%S}"
-    private_folder(aside)
-    for name in _FILES:
-        if (data / name).exists():
-            (data / name).rename(aside / name)
-    with closing(_open(aside / FILE_NAME)) as old, Store.open(data) as new:
+    made = data / _UNFINISHED
+    shutil.rmtree(made, ignore_errors=True)  # of one that was interrupted
+    private_folder(made)
+    with closing(_open(path)) as old, Store.open(made) as new:
         reports, lost = _reports(old, new)
         for table in metadata.sorted_tables:
             if "day" not in table.c or table is progress:  # the rest is known by the reports
                 _table(old, new, table)
+    owner = path.stat()
+    aside = data / f"damaged-{now or datetime.now(UTC):%Y%m%dT%H%M%S}"
+    private_folder(aside)
+    for from_, to in ((data, aside), (made, data)):
+        for name in _FILES:
+            if (from_ / name).exists():
+                (from_ / name).rename(to / name)
+        sync_folder(to)
+    made.rmdir()
+    if os.geteuid() == 0:  # the collector may run as a user of its own
+        os.chown(path, owner.st_uid, owner.st_gid)
     return Salvaged(aside, reports, lost)
 
 

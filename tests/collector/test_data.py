@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -225,6 +226,26 @@ def test_a_store_that_is_whole_loses_nothing_by_being_salvaged(used: Path) -> No
     assert (saved.reports, saved.lost) == (7_498, 0)
     with Store.open(used) as store:
         assert [store.reports(KUBUNG, 0, 2**62), list(store.newest().values())] == before
+
+
+def test_a_salvage_that_is_interrupted_leaves_the_store_where_it_was(
+    used: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("collector.salvage._table", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            salvage(used)
+    with Store.open(used, read_only=True) as store:
+        assert len(list(store.ids(0))) == 499
+    if os.geteuid() == 0:
+        os.chown(used / "store.db", 12_345, 12_345)
+    owner = (used / "store.db").stat().st_uid
+    assert salvage(used).reports == 499
+    assert (used / "store.db").stat().st_uid == owner
+    assert [path.name for path in used.glob("*salvag*")] == []
 
 
 def test_what_is_no_database_is_left_where_it_lies(used: Path) -> None:
