@@ -2,7 +2,9 @@
 
 ```
    centre ---- router ---- gateway 1 ---- host 1      (the agent's machine)
-                   `------ gateway 2 ---- host 2
+                   |------ gateway 2 ---- host 2
+                   `------ group ---- gateway 3 ---- host 3     (where offices are grouped)
+                             `------- gateway 4 ---- host 4
 ```
 
 All offices have the same LAN addresses, as real ones do, each behind the masquerade of its own
@@ -72,6 +74,8 @@ class Office:
     number: int
     gateway: str
     host: str
+    router: str
+    """The namespace at the other end of its line."""
 
     @property
     def line(self) -> str:
@@ -90,7 +94,7 @@ class Office:
 
 
 @dataclass(frozen=True, slots=True)
-class _End:
+class End:
     """One end of a cable: an interface and its address with prefix length."""
 
     namespace: str
@@ -101,13 +105,20 @@ class _End:
 class Lab:
     """Namespaces and the processes in them; both are gone when the `with` block ends."""
 
-    def __init__(self, offices: int, folder: Path) -> None:
+    def __init__(self, offices: int, folder: Path, *, grouped: int = 0) -> None:
+        """Plan so many offices; the last `grouped` hang on a router of their own."""
         self.folder = folder
         self._stem = f"{PREFIX}{os.getpid()}-{secrets.token_hex(2)}-"
         self.centre = f"{self._stem}centre"
         self.router = f"{self._stem}router"
+        self.group = f"{self._stem}group" if grouped else self.router
         self.offices = tuple(
-            Office(n, gateway=f"{self._stem}gateway{n}", host=f"{self._stem}host{n}")
+            Office(
+                n,
+                gateway=f"{self._stem}gateway{n}",
+                host=f"{self._stem}host{n}",
+                router=self.group if n > offices - grouped else self.router,
+            )
             for n in range(1, offices + 1)
         )
         self._delays: dict[Office, subprocess.Popen[bytes]] = {}
@@ -197,17 +208,22 @@ class Lab:
 
     def carrier(self, office: Office, up: bool) -> None:
         """Take the carrier from the gateway's WAN interface, or give it back."""
-        ip("-n", self.router, "link", "set", office.line, "up" if up else "down")
+        ip("-n", office.router, "link", "set", office.line, "up" if up else "down")
 
-    def rate(self, office: Office, kbit: int | None) -> None:
-        """Limit the line, each way, to `kbit` a second; None lifts the limit."""
-        for namespace, interface in ((self.router, office.line), (office.gateway, "wan0")):
+    def rate(self, office: Office, kbit: int | None, queue_ms: int = 1000) -> None:
+        """Limit the line, each way, to `kbit` a second; None lifts the limit.
+
+        Packets wait for `queue_ms` at most, then they are dropped.
+        """
+        for namespace, interface in ((office.router, office.line), (office.gateway, "wan0")):
             words = ("tc", "qdisc", "replace", "dev", interface, "root")
             if kbit is None:
                 self.run(namespace, "tc", "qdisc", "del", "dev", interface, "root", check=False)
             else:
                 self.run(
-                    namespace, *words, "tbf", "rate", f"{kbit}kbit", "burst", "4k", "latency", "1s"
+                    namespace,
+                    *words,
+                    *("tbf", "rate", f"{kbit}kbit", "burst", "4k", "latency", f"{queue_ms}ms"),
                 )
 
     def delay(self, office: Office, milliseconds: int) -> None:
@@ -217,15 +233,15 @@ class Lab:
         log = self.folder / f"{tun}.log"
         log.unlink(missing_ok=True)
         argv = [sys.executable, "-u", str(script), tun, str(milliseconds)]
-        self._delays[office] = self.popen(self.router, argv, log)
+        self._delays[office] = self.popen(office.router, argv, log)
         while "ready" not in log.read_text():
             if self._delays[office].poll() is not None:
                 raise LabError(f"delay: {log.read_text()}")
             time.sleep(0.02)
         table = str(100 + office.number)
-        ip("-n", self.router, "link", "set", tun, "up")
-        ip("-n", self.router, "route", "add", "default", "dev", tun, "table", table)
-        ip("-n", self.router, "rule", "add", "iif", office.line, "lookup", table)
+        ip("-n", office.router, "link", "set", tun, "up")
+        ip("-n", office.router, "route", "add", "default", "dev", tun, "table", table)
+        ip("-n", office.router, "rule", "add", "iif", office.line, "lookup", table)
 
     def blackhole_probes(self, office: Office) -> None:
         """Leave the office's host nothing but the collector's report port."""
@@ -237,7 +253,7 @@ class Lab:
         self._nft(office.gateway, only_reports_table("lan0", "wan0", None))
         self.rate(office, None)
         if (delayer := self._delays.pop(office, None)) is not None:
-            ip("-n", self.router, "rule", "del", "iif", office.line)
+            ip("-n", office.router, "rule", "del", "iif", office.line)
             stop(delayer, signal.SIGKILL)
         self.carrier(office, up=True)
 
@@ -272,28 +288,42 @@ class Lab:
         for namespace in (self.centre, self.router):
             self._namespace(namespace)
         self._wire(
-            _End(self.centre, "eth0", f"{CENTRE}/24"),
-            _End(self.router, "centre", "10.200.0.254/24"),
+            End(self.centre, "eth0", f"{CENTRE}/24"),
+            End(self.router, "centre", "10.200.0.254/24"),
         )
         ip("-n", self.centre, "address", "add", f"{ANCHOR}/32", "dev", "lo")
         ip("-n", self.centre, "route", "add", "default", "via", "10.200.0.254")
         ip("-n", self.router, "route", "add", f"{ANCHOR}/32", "via", CENTRE)
         self._forward(self.router)
+        if self.group != self.router:
+            self._build_group()
         for office in self.offices:
             self._build_office(office)
         for office in self.offices:
             self._await_snmpd(office)
 
+    def _build_group(self) -> None:
+        self._namespace(self.group)
+        self._wire(
+            End(self.group, "uplink", "10.202.0.2/24"),
+            End(self.router, "downlink", "10.202.0.1/24"),
+        )
+        ip("-n", self.group, "route", "add", "default", "via", "10.202.0.1")
+        for office in self.offices:
+            if office.router == self.group:
+                ip("-n", self.router, "route", "add", f"{office.wan}/32", "via", "10.202.0.2")
+        self._forward(self.group)
+
     def _build_office(self, office: Office) -> None:
         self._namespace(office.gateway)
         self._namespace(office.host)
         self._wire(
-            _End(office.gateway, "wan0", f"{office.wan}/24"),
-            _End(self.router, office.line, f"{office.first_hop}/24"),
+            End(office.gateway, "wan0", f"{office.wan}/24"),
+            End(office.router, office.line, f"{office.first_hop}/24"),
         )
         self._wire(
-            _End(office.host, "eth0", "192.168.1.2/24"),
-            _End(office.gateway, "lan0", f"{GATEWAY_LAN}/24"),
+            End(office.host, "eth0", "192.168.1.2/24"),
+            End(office.gateway, "lan0", f"{GATEWAY_LAN}/24"),
         )
         ip("-n", office.gateway, "route", "add", "default", "via", office.first_hop)
         ip("-n", office.host, "route", "add", "default", "via", GATEWAY_LAN)
@@ -336,7 +366,7 @@ class Lab:
         ip("netns", "add", name)
         ip("-n", name, "link", "set", "lo", "up")
 
-    def _wire(self, one: _End, other: _End) -> None:
+    def _wire(self, one: End, other: End) -> None:
         peer = ("peer", "name", other.name, "netns", other.namespace)
         ip("link", "add", one.name, "netns", one.namespace, "type", "veth", *peer)
         for end in (one, other):
@@ -355,7 +385,7 @@ class Lab:
         self.run(namespace, "sh", "-c", 'printf %s "$1" > "$0"', place, value)
 
     def _shape(self, office: Office, line: Line) -> None:
-        self._nft(self.router, line_table(office.line, line))
+        self._nft(office.router, line_table(office.line, line))
 
     def _nft(self, namespace: str, rules: str) -> None:
         argv = self._inside(namespace, ("nft", "-f", "-"))

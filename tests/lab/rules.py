@@ -74,6 +74,50 @@ def only_reports_table(lan: str, wan: str, port: int | None) -> str:
     )
 
 
+def beyond_table(interface: str, *, dead: bool) -> str:
+    """Return the router's table under which an office reaches the router and nothing beyond."""
+    return _replace(
+        f"inet beyond_{interface}",
+        f"""
+        chain through {{
+            type filter hook forward priority filter
+            {_rule(f'iifname "{interface}"', "drop" if dead else "")}
+            {_rule(f'oifname "{interface}"', "drop" if dead else "")}
+        }}
+        """,
+    )
+
+
+def resolvers_table(interface: str, *, dead: bool) -> str:
+    """Return the router's table under which no resolver answers an office."""
+    return _replace(
+        f"inet resolvers_{interface}",
+        f"""
+        chain up {{
+            type filter hook prerouting priority raw
+            {_rule(f'iifname "{interface}" udp dport 53', "drop" if dead else "")}
+        }}
+        """,
+    )
+
+
+def dead_table(*, dead: bool) -> str:
+    """Return a router's table under which it neither forwards nor answers nor asks."""
+    return _replace(
+        "inet dead",
+        f"""
+        chain in {{
+            type filter hook prerouting priority raw
+            {"drop" if dead else ""}
+        }}
+        chain out {{
+            type filter hook output priority raw
+            {"drop" if dead else ""}
+        }}
+        """,
+    )
+
+
 def reports_counter_table(wan: str, port: int) -> str:
     """Return a gateway's table that counts the IP octets of reports, and of their answers.
 
@@ -97,7 +141,7 @@ def reports_counter_table(wan: str, port: int) -> str:
 
 
 def _drop(black_hole: bool, percent: int) -> str:
-    if black_hole:
+    if black_hole or percent >= 100:
         return "drop"
     return f"numgen random mod 100 < {percent} drop" if percent else ""
 

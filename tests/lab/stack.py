@@ -178,7 +178,7 @@ class Stack:
 
     def states(self) -> dict[str, str]:
         """Return code -> state, by the API."""
-        return states_said(self._fetch("/api/v1/sites"))
+        return states_said(self.fetch("/api/v1/sites"))
 
     def state(self, office: Office) -> str:
         """Return one office's state, by the API."""
@@ -186,7 +186,7 @@ class Stack:
 
     def reports(self, office: Office) -> list[ReportSaid]:
         """Return all of an office's reports, by the API."""
-        return reports_said(self._fetch(f"/api/v1/sites/{self.codes[office]}/reports"))
+        return reports_said(self.fetch(f"/api/v1/sites/{self.codes[office]}/reports"))
 
     def messages(self, office: Office) -> list[str]:
         """Return the status of each webhook message that names the office."""
@@ -195,7 +195,7 @@ class Stack:
 
     def metrics(self) -> str:
         """Return the collector's /metrics."""
-        return self._fetch("/metrics")
+        return self.fetch("/metrics")
 
     def ask(self, query: str, *labels: str) -> dict[str, float]:
         """Return Prometheus's instant answer: the named labels' values, joined by '/' -> value."""
@@ -276,7 +276,8 @@ class Stack:
             return False
         return status == 200
 
-    def _fetch(self, path: str) -> str:
+    def fetch(self, path: str) -> str:
+        """Return what the collector's API answers."""
         status, text = self._centre.get(f"{WEB}{path}")
         assert status == 200, text
         return text
