@@ -405,8 +405,9 @@ class Drive:
         else:
             tally.latencies_s.append(now - flight.first_sent)
             self._note_live(office, now)
-        if office.missed and office.powered:
-            office.missed = False
+        ends_gap, office.missed = office.missed, False
+        # Those that are signed beforehand have their numbers, and there is none between two.
+        if ends_gap and not self._presigned:
             self._report(office, now, Occasion.RETURN)
         else:
             self._pump(office, now)

@@ -171,6 +171,8 @@ class Office:
             self._kept.extend(overtaken.reports)
             self._alive = False
             self.missed = True
+            # The collector may hold it, and let go of what was acknowledged before it.
+            self._base = None
         self.live = flight
         return overtaken
 
