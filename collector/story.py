@@ -198,7 +198,7 @@ def _timeline(
         events.append((act.at_ms, 4, f"{_DONE.get(act.act, act.act.value)} by {act.by}{text}"))
     if last.ended_ms is not None:
         events.append((last.ended_ms, 5, "it ended"))
-    events.sort(key=lambda event: event[:2])
+    events.sort()
     return [{"time": rfc3339(at_ms), "says": says} for at_ms, _, says in events]
 
 

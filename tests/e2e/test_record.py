@@ -14,7 +14,7 @@ from tests.support.cut_line import CutLine, cut_line
 from tests.support.programs import Centre, centre, seconds_until
 from tests.support.sink import Sink, sink
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 CODES = [f"13.02.{number:02d}" for number in range(3, 9)]
 INTERVAL_S = 3
@@ -37,7 +37,7 @@ sites:
     circuits: [{{id: telkom, sla: {{availability: 0.995, monthly_fee: 1000000,
       formula: prorata_all, min_outage: 1s}}}}]
     probes:
-      - {{name: router, tcp: "127.0.0.1:{lone.http}", role: gateway, every: 1s, timeout: 500ms}}
+      - {{name: router, tcp: "{hook.url.split("/")[2]}", role: gateway, every: 1s, timeout: 500ms}}
       - {{name: hop, udp: "127.0.0.1:{lone.reflector}", role: first_hop, every: 1s,
           timeout: 500ms}}
 """
@@ -132,3 +132,44 @@ def test_six_offices_lost_together_are_one_incident_over_a_restart_and_six_outag
     assert len(story["outages"]) == 6
     assert _record(six, "outages", "verify")["fault"] is None
     assert len(hook.heard) == 2
+    _people_speak(six, incident["id"])
+    _read_without_a_collector(six, incident["id"])
+
+
+def _people_speak(lone: Centre, incident: str) -> None:
+    data = ("--data", str(lone.data))
+    number = "INC12345678"
+    draft = lone.tabuah("incidents", "ticket", incident, *data)
+    assert draft.stdout.count("Nama lokasi: Kantor 13.02.") == 6
+    for words in (
+        ("incidents", "ack", incident, "calling"),
+        ("incidents", "ticket", incident, "--number", number),
+        ("incidents", "ticket", incident, "--number", number, "--closed", "now"),
+        ("outages", "liability", _record(lone, "outages")[0]["id"], "ours"),
+    ):
+        told = lone.tabuah(*words, *data)
+        assert told.returncode == 0, told.stderr
+    story = _record(lone, "incidents", "show", incident)
+    assert story["acknowledged"] is not None
+    assert story["tickets"][0]["number"] == number
+    assert story["tickets"][0]["closed"] is not None
+    assert {one["liability"] for one in story["outages"]} == {None, "ours"}
+    made = _record(lone, "maintenance", "add", "sto", "--lasts", "2h", "--every", "7d")
+    (plan,) = _record(lone, "maintenance", "list")
+    assert (plan["id"], plan["sites"], plan["every_days"]) == (made["id"], CODES, 7)
+    assert lone.tabuah("maintenance", "end", made["id"], *data).returncode == 0
+    assert _record(lone, "maintenance", "list") == []
+    assert lone.tabuah("incidents", "ack", "down-0", *data).returncode == 3
+    assert lone.tabuah("outages", "--site", "13.02.99", *data).returncode == 3
+    assert lone.tabuah("outages", "liability", incident, "god", *data).returncode == 2
+
+
+def _read_without_a_collector(lone: Centre, incident: str) -> None:
+    served = _record(lone, "incidents", "show", incident)
+    lone.collector.terminate()
+    assert lone.collector.wait(10) == 0
+    assert _record(lone, "incidents", "show", incident) == served
+    assert len(_record(lone, "outages")) == 6
+    assert _record(lone, "outages", "verify")["fault"] is None
+    told = lone.tabuah("incidents", "ack", incident, "--data", str(lone.data))
+    assert (told.returncode, "no collector answers" in told.stderr) == (1, True)
