@@ -1,7 +1,7 @@
 #!/bin/sh
 # Sets up what `make` needs on a fresh Debian or Ubuntu.
 #   setup.sh python DIR   a virtual environment in DIR with the locked dependencies and tabuah itself
-#   setup.sh peers        the programs that the tests talk to (net-snmp, Prometheus, ...)
+#   setup.sh peers        the programs that the tests talk to (net-snmp, Prometheus, FRR, ...)
 # As root, missing system packages are installed with apt; otherwise it says exactly which to install.
 set -eu
 
@@ -65,6 +65,11 @@ peers() {
     want ip iproute2
     want nft nftables
     want ping iputils-ping
+    want sshd openssh-server
+    want vtysh frr
+    [ -e /usr/lib/frr/frr-reload.py ] || missing="$missing frr-pythontools"
+    want shellcheck shellcheck
+    want busybox busybox-static
     # Debian's package; Ubuntu has the browser as a snap behind another name.
     if apt-cache show chromium >/dev/null 2>&1 || ! apt-cache show chromium-browser >/dev/null 2>&1; then
         want chromium chromium

@@ -76,6 +76,8 @@ class Pusher:
         say: Callable[[Transaction, str], None] = lambda _tx, _words: None,
         stop: threading.Event | None = None,
         hide: Callable[[str], str] = str,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Make one.
 
@@ -86,6 +88,8 @@ class Pusher:
             say: is told each step, and what is waited for.
             stop: when it is set, what is under way is undone, as at Ctrl-C.
             hide: takes secrets out of what a device says.
+            clock: seconds that only grow; every deadline is kept by it.
+            sleep: waits so many of them.
         """
         self._journal = journal
         self._evidence = evidence
@@ -93,6 +97,8 @@ class Pusher:
         self._say = say
         self._stop = stop if stop is not None else threading.Event()
         self._hide = hide
+        self._sleep = sleep
+        self.clock = clock
 
     def push(self, tx: str, target: Target, order: Order) -> Transaction:
         """Return the transaction `tx`, which the journal has as PLANNED, as far as it came.
@@ -199,10 +205,9 @@ class Pusher:
         Raises:
             KeyboardInterrupt: it is to stop, and is not `stopping` already.
         """
-        if stopping:
-            time.sleep(POLL_S)
-        elif self._stop.wait(POLL_S):
+        if self._stop.is_set() and not stopping:
             raise KeyboardInterrupt
+        self._sleep(POLL_S)
 
     def baseline(self, site: str) -> Baseline | str:
         """Return how the office is now, or why it cannot be said."""
@@ -226,11 +231,13 @@ class _Run:
         self._scope = scope
         self._slow = slow
         self._session: Session | None = None
-        self._deadline = time.monotonic() + _left_s(tx)
+        self._deadline = self._pusher.clock() + _left_s(tx)
         """Of the device, by our own monotonic clock; no wall clock decides anything."""
         self._floor: Floor | None = _floor(tx)
         self._last_words = ""
         self._stopping = False
+        self._entered_anew = False
+        """Whether the session was opened after the change was complete."""
 
     def close(self) -> None:
         """Leave the device."""
@@ -250,7 +257,7 @@ class _Run:
         if refusal is not None:
             self.move(Event.REFUSE, reason=refusal)
             return
-        self._deadline = time.monotonic() + order.window_s
+        self._deadline = self._pusher.clock() + order.window_s
         try:
             session = self._connected()
             armed = self._dialect.arm(
@@ -274,7 +281,7 @@ class _Run:
             self.move(Event.BAD, reason=wrong, armed=said.marker is Marker.ARMED)
             return
         left = float(said.left_s or 0)
-        self._deadline = time.monotonic() + left
+        self._deadline = self._pusher.clock() + left
         self.move(Event.ARMED, armed=True, deadline_ms=now_ms() + round(left * 1000))
         if left < ENOUGH * order.window_s:
             self.move(Event.BAD, reason=f"only {left:.0f} s of the window are left")
@@ -327,6 +334,7 @@ class _Run:
 
     def vouch(self, who: str, why: str) -> None:
         """Take a person's word in place of the office's reports."""
+        self.close()
         said = self._said()
         if self.tx.state is not State.VERIFYING or said is None or not said.applied:
             raise RefusedError(f"{self.tx.id} is {self.tx.state.value}: not applied, or undone")
@@ -382,6 +390,11 @@ class _Run:
                 reason = "the change was never started"
                 self.move(Event.BAD, reason=reason)
                 return
+            if said is not None and said.applied and not self._entered_anew:
+                # A session that was there before outlives rules that let no new one in.
+                self.close()
+                self._entered_anew = True
+                continue
             if said is not None and said.applied:
                 reports = self._pusher.heard(self._target.site)
                 if self._floor is None:
@@ -493,13 +506,16 @@ class _Run:
         if event is None:
             return True
         if event is Event.DEVICE_ARMED and said.left_s is not None:
-            self._deadline = time.monotonic() + said.left_s
+            self._deadline = self._pusher.clock() + said.left_s
             if self.tx.state in (State.ROLLING_BACK, State.VERIFYING):
                 return True
         if event is Event.DEVICE_CONFIRMED and not said.saved:
             with suppress(RefusedError, OutOfReachError):
                 self._dialect.confirm(self._connected(), self.tx.id)
-        self.move(event, said=_said_facts(said), reason=said.words or self._last_words)
+        # The reason for which it was sent back says more than that it is back.
+        known = self.tx.state is State.ROLLING_BACK or event is Event.DEVICE_CONFIRMED
+        why = "" if known else said.words or self._last_words
+        self.move(event, said=_said_facts(said), **({"reason": why} if why else {}))
         return True
 
     def _given_up(self) -> bool:
@@ -511,7 +527,7 @@ class _Run:
         return False
 
     def _left(self) -> float:
-        return self._deadline - time.monotonic()
+        return self._deadline - self._pusher.clock()
 
     def _connected(self) -> Session:
         if self._session is None:

@@ -96,6 +96,7 @@ class Gateway:
         self.office = office
         self._folder = lab.folder / f"gateway{office.number}"
         self._view: subprocess.Popen[bytes] | None = None
+        self._mnt = Path()
         self._make_disk(key)
         self._start()
 
@@ -202,14 +203,14 @@ class Gateway:
         """Return the processes that share the gateway's view of its disk: all but snmpd."""
         assert self._view is not None
         try:
-            ours = os.readlink(f"/proc/{self._view.pid}/ns/mnt")
+            ours = Path(f"/proc/{self._view.pid}/ns/mnt").readlink()
         except OSError:
             ours = self._mnt
         self._mnt = ours
         found = []
         for pid in ip("netns", "pids", self.office.gateway).split():
             with suppress(OSError):
-                if os.readlink(f"/proc/{pid}/ns/mnt") == ours:
+                if Path(f"/proc/{pid}/ns/mnt").readlink() == ours:
                     found.append(int(pid))
         return found
 

@@ -1,0 +1,246 @@
+"""Offices whose gateways are configured by `tabuah config`: collector, agents, sshd and FRR, real.
+
+A gateway is entered at an address of its own (`10.99.N.1`), as over a management VPN, that is
+reached through the office's line: what cuts the line cuts the way in.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.lab.gateway import Gateway, make_key
+from tests.lab.inside import Inside
+from tests.lab.machine import LabError, environment, ip, stop
+from tests.lab.net import ANCHOR, CENTRE, COMMUNITY, GATEWAY_LAN, REPORT_PORT, Lab, Office
+from tests.lab.said import ReportSaid, reports_said
+
+INTERVAL_S = 2
+WINDOW_S = 25
+WEB = "http://127.0.0.1:8080"
+TABUAH = (sys.executable, "-m", "tabuah")
+
+_SITE = """\
+  - code: "{code}"
+    name: Kantor {number}
+    interval: {interval}s
+    circuits: [{{id: telkom, role: primary, provider: Telkom, technology: fibre}}]
+    probes:
+      - {{name: router, ping: {lan}, role: gateway, every: {interval}s, timeout: 1s}}
+      - {{name: dc, udp: "{centre}:10862", role: centre, count: 3, every: {interval}s, timeout: 1s}}
+      - {{name: anchor, ping: {anchor}, role: public, count: 3, every: {interval}s, timeout: 1s}}
+    devices:
+      - {{name: router, host: {lan}, platform: linux, role: gateway, interfaces: [wan0, lan0], snmp: {{version: 2c, community: "file:community"}}}}
+      - name: gateway
+        host: {managed}
+        platform: linux
+        role: gateway
+        interfaces: [wan0, lan0]
+        login: {{user: root, key: "file:id"}}
+"""  # noqa: E501 - lines of YAML
+
+
+class Managed:
+    """The running centre and offices; everything ends with the laboratory."""
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        self.lab = lab
+        self.folder = folder
+        self.codes = {office: f"13.02.{9 + office.number:02}" for office in lab.offices}
+        self.gateways: dict[Office, Gateway] = {}
+        self.inventory = folder / "inventory"
+        self.data = folder / "collector"
+        self.vars: dict[Office, dict[str, Any]] = {}
+        self._centre = Inside(lab.centre)
+        self._collector: subprocess.Popen[bytes] | None = None
+        self._agents: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Self:
+        try:
+            self._write_inventory()
+            key = make_key(self.inventory / "id")
+            for office in self.lab.offices:
+                self.gateways[office] = Gateway(self.lab, office, key)
+            self.start_collector()
+            for office in self.lab.offices:
+                self._start_agent(office)
+            for office in self.lab.offices:
+                self.config("trust", self.codes[office], "--yes")
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop agents, then the collector."""
+        for process in (*self._agents, self._collector):
+            if process is not None:
+                stop(process, signal.SIGTERM, patience=5)
+        self._centre.close()
+
+    # The centre
+
+    def start_collector(self) -> None:
+        """Start it, and return when it stores and hears."""
+        argv = (
+            *TABUAH, "collector", "run", "--inventory", str(self.inventory),
+            "--data", str(self.data), "--listen", f"0.0.0.0:{REPORT_PORT}",
+            "--reflect", "0.0.0.0:10862", "--http", "127.0.0.1:8080",
+        )  # fmt: skip
+        log = self.folder / "collector.log"
+        self._collector = self.lab.popen(self.lab.centre, argv, log)
+        self.until(30, self._ready, lambda: f"the collector:\n{log.read_text()[-3000:]}")
+
+    def kill_collector(self) -> None:
+        """End it as a power cut would."""
+        assert self._collector is not None
+        stop(self._collector, signal.SIGKILL)
+
+    def config(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Return an ended `tabuah config` command, run at the centre."""
+        done = self.lab.run(self.lab.centre, *self._config(*words), check=False, timeout=110)
+        if check and done.returncode:
+            raise LabError(f"config {' '.join(words)}: {done.returncode}\n{done.stderr}")
+        return done
+
+    def plan(self, office: Office, changes: Mapping[str, object]) -> Path:
+        """Return a plan of an office, its variables changed as said."""
+        self.vars[office] = {**_vars(office), **changes}
+        self._write_settings()
+        path = self.folder / f"plan-{self.codes[office]}.json"
+        self.config("plan", self.codes[office], "--out", str(path))
+        return path
+
+    def push(self, plan: Path, log: Path) -> subprocess.Popen[bytes]:
+        """Return a started push."""
+        argv = self._config("push", "--plan", str(plan), "--yes")
+        return self.lab.popen(self.lab.centre, argv, log)
+
+    def states(self) -> dict[str, str]:
+        """Return the state of each office's newest transaction, by the office's code."""
+        said = json.loads(self.config("history", "-o", "json").stdout)
+        return {each["site"]: each["state"] for each in reversed(said)}
+
+    def reports(self, office: Office) -> list[ReportSaid]:
+        """Return an office's reports."""
+        status, text = self._centre.get(f"{WEB}/api/v1/sites/{self.codes[office]}/reports")
+        assert status == 200, text
+        return reports_said(text)
+
+    def await_live(self, office: Office, seconds: float) -> float:
+        """Return how long it took until the office reported live once more."""
+        known = len(self._live(office))
+        return self.until(
+            seconds,
+            lambda: len(self._live(office)) > known,
+            f"a live report of {self.codes[office]}",
+        )
+
+    def until(
+        self, seconds: float, true: Callable[[], bool], what: str | Callable[[], str]
+    ) -> float:
+        """Return the seconds it took `true` to become true."""
+        began = time.monotonic()
+        while not true():
+            if time.monotonic() - began > seconds:
+                awaited = what if isinstance(what, str) else what()
+                raise AssertionError(f"waited {seconds} s for {awaited}")
+            time.sleep(0.1)
+        return time.monotonic() - began
+
+    # How it is set up
+
+    def _live(self, office: Office) -> list[ReportSaid]:
+        return [report for report in self.reports(office) if not report.late]
+
+    def _config(self, verb: str, *words: str) -> tuple[str, ...]:
+        where = ("--inventory", str(self.inventory), "--data", str(self.data))
+        return (*TABUAH, "config", verb, *where, *words)
+
+    def _write_inventory(self) -> None:
+        self.inventory.mkdir()
+        (self.inventory / "provision").mkdir()
+        (self.inventory / "community").write_text(f"{COMMUNITY}\n")
+        text = "organisation: Laboratorium\nlanguage: en\nsites:\n"
+        for office, code in self.codes.items():
+            text += _SITE.format(
+                code=code, number=office.number, interval=INTERVAL_S, lan=GATEWAY_LAN,
+                centre=CENTRE, anchor=ANCHOR, managed=_managed(office),
+            )  # fmt: skip
+            self.vars[office] = _vars(office)
+            ip("-n", office.gateway, "address", "add", f"{_managed(office)}/32", "dev", "lo")
+            way = (f"{_managed(office)}/32", "via", office.wan)
+            ip("-n", self.lab.router, "route", "add", *way)
+            # A provider drops what comes with another source than it gave out.
+            guard = f"iifname {office.line} ip saddr != {{ {office.wan}, {_managed(office)} }} drop"
+            table = f"guard{office.number}"
+            rules = (
+                f"add table ip {table}\n"
+                f"add chain ip {table} in {{ type filter hook prerouting priority raw; }}\n"
+                f"add rule ip {table} in {guard}\n"
+            )
+            self.lab.run(self.lab.router, "nft", rules)
+        (self.inventory / "inventory.yaml").write_text(text)
+        self._write_settings()
+
+    def _write_settings(self) -> None:
+        sites = {self.codes[office]: {"vars": said} for office, said in self.vars.items()}
+        # JSON is YAML.
+        text = json.dumps({"window": f"{WINDOW_S}s", "sites": sites}, indent=1)
+        (self.inventory / "provision" / "settings.yaml").write_text(text)
+
+    def _start_agent(self, office: Office) -> None:
+        code = self.codes[office]
+        config = self.folder / f"agent-{code}.toml"
+        argv = (
+            *TABUAH, "enrol", code, "--inventory", str(self.inventory), "--data", str(self.data),
+            "--collector", f"{CENTRE}:{REPORT_PORT}", "--out", str(config),
+        )  # fmt: skip
+        subprocess.run(argv, check=True, capture_output=True, env=environment(), timeout=60)
+        place = json.dumps(str(self.folder / f"agent-{code}"))
+        text = re.sub(r"^data *=.*$", f"data = {place}", config.read_text(), flags=re.MULTILINE)
+        config.write_text(text)
+        log = self.folder / f"agent-{code}.log"
+        run = (*TABUAH, "agent", "run", "--config", str(config))
+        self._agents.append(self.lab.popen(office.host, run, log))
+
+    def _ready(self) -> bool:
+        try:
+            status, _text = self._centre.get(f"{WEB}/readyz", timeout=1)
+        except OSError:
+            return False
+        return status == 200
+
+
+def _managed(office: Office) -> str:
+    return f"10.99.{office.number}.1"
+
+
+def _vars(office: Office) -> dict[str, Any]:
+    """Return the variables by which the office works."""
+    return {
+        "wan": "wan0",
+        "lan": "lan0",
+        "addresses": {"wan0": [f"{office.wan}/24"], "lan0": [f"{GATEWAY_LAN}/24"]},
+        "routes": [{"to": "default", "via": office.first_hop, "dev": "wan0"}],
+        "management": ["10.200.0.0/24"],
+        "ntp": [CENTRE],
+        "frr": True,
+        "frr_routes": [{"to": "10.77.0.0/24", "via": "Null0"}],
+    }

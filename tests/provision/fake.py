@@ -1,0 +1,201 @@
+"""A device and an office in memory, for pushers that are killed and lines that are cut anywhere."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from provision.configuration import Scope, Sections
+from provision.dialect import Armed, Said
+from provision.gate import Heard, Seen
+from provision.session import OutOfReachError, Ran, RefusedError, Session
+from provision.states import Marker
+
+BEFORE: Sections = {"ip": "address wan0 10.0.0.2/24\n"}
+WANTED: Sections = {"ip": "address wan0 10.0.0.3/24\n"}
+T = TypeVar("T")
+
+
+class KilledError(BaseException):
+    """The pusher was killed here."""
+
+
+class Clock:
+    """Seconds that pass only when somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.ticks: list[Callable[[], None]] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        for tick in self.ticks:
+            tick()
+
+
+@dataclass
+class FakeDevice:
+    """As the dead-man leaves one: a token, a timer, a change that takes its time."""
+
+    clock: Clock
+    breaks: Callable[[], str] = lambda: ""
+    """Asked at each call: '' goes well, 'before' and 'after' cut the line, 'kill' the pusher."""
+    applies: bool = True
+    restores: bool = True
+    running: Sections = field(default_factory=lambda: dict(BEFORE))
+    before: Sections | None = None
+    wanted: Sections | None = None
+    marker: Marker = Marker.NONE
+    deadline: float = 0.0
+    applied: bool | None = None
+    restored: bool | None = None
+    saved: bool = False
+    armed_times: int = 0
+    started: int = 0
+    name: str = "fake"
+
+    def __post_init__(self) -> None:
+        self.clock.ticks.append(self.tick)
+
+    def tick(self) -> None:
+        if self.marker is Marker.ARMED and self.clock.now >= self.deadline:
+            self.fire()
+
+    def fire(self) -> None:
+        if self.marker is Marker.ARMED:
+            self.marker = Marker.FIRED
+        if self.marker is Marker.FIRED:
+            assert self.before is not None
+            if self.restores:
+                self.running = dict(self.before)
+            self.restored = self.restores
+
+    # What a dialect does
+
+    def read(self, session: Session, scope: Scope) -> Sections:
+        return self._call(lambda: dict(self.running))
+
+    def prepare(self, session: Session, wanted: Sections, running: Sections) -> Sections:
+        return wanted
+
+    def arm(
+        self, session: Session, tx: str, window_s: int, scope: Scope, wanted: Sections
+    ) -> Armed:
+        def act() -> Armed:
+            self.before, self.wanted = dict(self.running), dict(wanted)
+            self.marker, self.deadline = Marker.ARMED, self.clock.now + window_s
+            self.armed_times += 1
+            return Armed(self._said(), self.before, self.wanted)
+
+        return self._call(act)
+
+    def apply(self, session: Session, tx: str) -> None:
+        def act() -> None:
+            if self.marker is not Marker.ARMED:
+                raise RefusedError("not armed")
+            self.started += 1
+            self.applied = self.applies
+            assert self.wanted is not None
+            self.running = dict(self.wanted) if self.applies else {"ip": "half-way\n"}
+            if not self.applies:
+                self.fire()
+
+        self._call(act)
+
+    def ask(self, session: Session, tx: str) -> Said:
+        return self._call(self._said)
+
+    def confirm(self, session: Session, tx: str) -> Said:
+        def act() -> Said:
+            if self.marker is Marker.ARMED and self.applied:
+                self.marker = Marker.CONFIRMED
+            if self.marker is not Marker.CONFIRMED:
+                raise RefusedError("too late")
+            self.saved = True
+            return self._said()
+
+        return self._call(act)
+
+    def roll_back(self, session: Session, tx: str) -> None:
+        self._call(self.fire)
+
+    def release(self, session: Session, tx: str) -> None:
+        self._call(lambda: None)
+
+    def _said(self) -> Said:
+        return Said(
+            self.marker,
+            applied=self.applied,
+            restored=self.restored,
+            left_s=round(self.deadline - self.clock.now) if self.marker is Marker.ARMED else None,
+            timer=self.marker is Marker.ARMED,
+            saved=self.saved,
+        )
+
+    def _call(self, act: Callable[[], T]) -> T:
+        how = self.breaks()
+        if how == "kill":
+            raise KilledError
+        if how == "before":
+            raise OutOfReachError("the line is cut")
+        made = act()
+        if how == "after":
+            raise OutOfReachError("the line is cut")
+        if how == "kill after":
+            raise KilledError
+        return made
+
+
+class NoSession:
+    """A session to it."""
+
+    def run(self, command: str, stdin: str = "", limit_s: float = 30.0) -> Ran:
+        raise AssertionError(command)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass
+class FakeOffice:
+    """Reports once a second, good or bad, by what its gateway runs."""
+
+    clock: Clock
+    device: FakeDevice
+    good_after: bool = True
+    seq: int = 0
+    known: list[Heard] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.clock.ticks.append(self.tick)
+        for _ in range(5):
+            self.tick()
+
+    def tick(self) -> None:
+        self.seq += 1
+        good = self.device.running == BEFORE or self.good_after
+        seen = (Seen("dc", good, self.seq, 20_000 if good else None, 3, 3 if good else 0),)
+        # The pusher asks the machine's own clock how fresh a report is.
+        self.known.append(Heard("e1", self.seq, _now_ms(), 1000, False, "telkom", seen))
+
+    def reports(self, site: str, now: datetime) -> list[Heard]:
+        return list(self.known)
+
+
+def _now_ms() -> int:
+    import time
+
+    return time.time_ns() // 1_000_000
+
+
+def breaking(seed: int, share: float) -> Callable[[], str]:
+    """Return what cuts the line or kills the pusher at moments drawn by the seed."""
+    drawn = random.Random(seed)
+    ways = ("before", "after", "kill", "kill after")
+    return lambda: drawn.choice(ways) if drawn.random() < share else ""
