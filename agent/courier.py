@@ -42,9 +42,12 @@ KEEP_AFTER: Final = 3.0
 RETRY_LEAST: Final = 0.5
 RETRY_UNKNOWN: Final = 1.0
 """Seconds between tries until a round trip is known (RFC 6298 2.1)."""
+PAYLOAD_MOST: Final = 1_200
+"""Octets of UDP payload of an inform that holds several reports."""
+ENVELOPE_MOST: Final = 304
+"""Octets of SNMP's own in it at most, without the office's name, which is in it twice."""
 BLOCK_MOST: Final = 860
-"""Octets of history in one inform: with SNMP's own, and an office's name of 18 octets, 1,200 of
-UDP payload."""
+"""Octets of history in one inform, where nothing is known of the office's name."""
 BLOCK_LEAST: Final = 215
 """Halving stops here; a single report goes out whatever its size."""
 LOAD_AGAIN_AFTER: Final = 10.0
@@ -128,6 +131,11 @@ class Wait:
 Step = Send | Keep | Load | Discard | Forget | Cycle | Wait
 
 
+def block_most(site: str) -> int:
+    """Return how many octets of history an inform of that office has room for."""
+    return PAYLOAD_MOST - ENVELOPE_MOST - 2 * len(site.encode())
+
+
 @dataclass(slots=True)
 class Courier:
     """The state of both lanes. All times are of one monotonic clock, in seconds."""
@@ -136,6 +144,8 @@ class Courier:
     """Gives a number from 0 to 1: where in `RETURN_SPREAD_S` history begins."""
     bucket: Bucket = field(default_factory=lambda: bucket(None, SHARE))
     """Of the circuit in use; the edge changes it with the circuit."""
+    block_most: int = BLOCK_MOST
+    """Octets of history in one inform: see `block_most`."""
     backlog: int = 0
     """Reports in the spool that nobody has acknowledged."""
     srtt_s: float | None = None
@@ -148,12 +158,17 @@ class Courier:
     _loading: bool = False
     _load_after: float = 0.0
     _history_after: float = 0.0
-    _block_limit: int = BLOCK_MOST
+    _block_limit: int = 0
+    """What it is now."""
     _alive: bool = False
     """The newest report that had its time was answered."""
     _missed: bool = False
     """A report was overtaken unanswered: the next answer ends a gap."""
     _steps: deque[Step] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        """Begin with the largest informs."""
+        self._block_limit = self.block_most
 
     @property
     def retry_s(self) -> float:
@@ -242,7 +257,7 @@ class Courier:
         else:
             self._batches.remove(flight)
             self._window = min(WINDOW_MOST, self._window + 1)
-            self._block_limit = min(BLOCK_MOST, self._block_limit * 2)
+            self._block_limit = min(self.block_most, self._block_limit * 2)
             for other in self._batches:
                 if (
                     len(other.reports) <= len(flight.reports)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from agent import config as configuration
 from agent import service
-from agent.courier import Courier
+from agent.courier import Courier, block_most
 from agent.cycle import Office, make_report
 from agent.fitting import fit
 from agent.sender import Sender
@@ -84,7 +84,7 @@ class AgentProcess:
         self._office = Office(self._config)
         self._epoch = draw.bits(64)
         self._seq = 0
-        self._courier = Courier(draw=draw.fraction)
+        self._courier = Courier(draw=draw.fraction, block_most=block_most(self._config.site))
         self._stopping = asyncio.Event()
         self._failed = False
         self._left_out = 0

@@ -3,8 +3,9 @@
 Two offices of the laboratory (`tests.lab.net`), each behind 256 kbit/s and a round trip of
 600 ms, with 8,640 reports in their spools: `plain` with the sample report of the other benchmarks
 and the default share of a tenth of the uplink, `full` with six probes, two ports and nine
-readings, and the share that those take. Both report each ten seconds meanwhile, of probes that have
-the names of those in the spool, for history is deflated upon the last live report. Needs root.
+readings, and the share that those take. Both report each ten seconds meanwhile, of probes and a
+router that have the names of those in the spool, for history is deflated upon the last live
+report. Needs root and snmpd.
 
 `share_of_uplink` is of all informs, the live ones too, from the return until the spool is empty:
 octets of IP that went up, by nftables.
@@ -22,9 +23,10 @@ from pathlib import Path
 
 from agent import spool_file
 from agent.spool import Spool
-from bench.measure import Figures, await_text, say
+from bench.measure import PYTHON, Figures, await_text, require, say
 from bench.office import Centre, Site, agent_argv
 from bench.reports import report
+from bench.servers import NAME
 from tabuah import block
 from tabuah.block import Packed
 from tests.lab.inside import Inside
@@ -40,6 +42,11 @@ _EPOCH = 0x5A17_0FDA_7000_0001
 _GIVE_UP_S = 1_200
 _PROGRESS_S = 60
 _REFLECT_PORT = 10862
+_SERVICES = (
+    f'services: {{siak: {{name: SIAK, http: "https://{ANCHOR}/health", expect: OK, every: 5m}}}}\n'
+)
+_SNMP_PORT = 10161
+_COMMUNITY = "bench"
 _WEB = "http://127.0.0.1:8080"
 
 
@@ -72,7 +79,12 @@ def _catch_up(lab: Lab, folder: Path, cases: list[_Case]) -> Figures:
     centre = Centre(
         folder, f"{CENTRE}:{REPORT_PORT}", f"{CENTRE}:{_REFLECT_PORT}", "127.0.0.1:8080"
     )
-    centre.write_inventory([_site(case) for case in cases])
+    centre.write_inventory([_site(case) for case in cases], head=_SERVICES)
+    (folder / "community").write_text(_COMMUNITY)
+    (folder / "community").chmod(0o600)
+    log = folder / "servers.log"
+    argv = [*PYTHON, "bench.servers", ANCHOR, "53", "443", "9", str(folder)]
+    await_text(log, "ready", lab.popen(lab.centre, argv, log))
     configs = centre.enrol()
     process = lab.popen(lab.centre, centre.argv(), centre.log)
     await_text(centre.log, centre.ready_text, process)
@@ -85,7 +97,10 @@ def _catch_up(lab: Lab, folder: Path, cases: list[_Case]) -> Figures:
         config = centre.agent_config(configs, case.code)
         share = f"history_share = {case.share}\ndata "
         config.write_text(re.sub("^data ", share, config.read_text(), count=1, flags=re.MULTILINE))
-        lab.popen(case.office.host, agent_argv(config), folder / f"agent-{case.code}.log")
+        _poll(lab, folder, case.office)
+        trust = {"SSL_CERT_FILE": str(folder / "ca.pem")}
+        log = folder / f"agent-{case.code}.log"
+        lab.popen(case.office.host, agent_argv(config), log, trust)
     began = time.monotonic()
     took: dict[str, float] = {}
     octets: dict[str, tuple[int, int]] = {}
@@ -148,6 +163,8 @@ def _time(value: object) -> datetime:
 
 def _site(case: _Case) -> Site:
     every = f"every: {INTERVAL_S}s"
+    device = f"host: {GATEWAY_LAN}, platform: linux, role: gateway"
+    snmp = f'{{version: 2c, community: "file:../community", port: {_SNMP_PORT}}}'
     return Site(
         case.code,
         interval=f"{INTERVAL_S}s",
@@ -156,10 +173,24 @@ def _site(case: _Case) -> Site:
             f"{{name: telkom-hop, ping: {ANCHOR}, role: first_hop, circuit: telkom, {every}}}",
             f'{{name: dc, udp: "{CENTRE}:{_REFLECT_PORT}", role: centre, {every}}}',
             f"{{name: anchor, ping: {ANCHOR}, role: public, {every}}}",
-            f"{{name: resolver, dns: {{server: {ANCHOR}, name: siak.example}}, role: public}}",
+            f"{{name: resolver, dns: {{server: {ANCHOR}, name: {NAME}}}, role: public}}",
         ),
+        devices=(f"{{name: router, {device}, interfaces: [wan0], {every}, snmp: {snmp}}}",),
+        services=("siak",),
         bandwidth=f"{{down: {KBIT / 1000}, up: {KBIT / 1000}}}",
     )
+
+
+def _poll(lab: Lab, folder: Path, office: Office) -> None:
+    """Have the office's gateway answer SNMP."""
+    own = folder / f"snmpd{office.number}"
+    own.mkdir()
+    conf, log = own / "snmpd.conf", own / "log"
+    listen = f"udp:{GATEWAY_LAN}:{_SNMP_PORT}"
+    conf.write_text(f"agentAddress {listen}\nrocommunity {_COMMUNITY}\n")
+    argv = [require("snmpd"), "-f", "-C", "-c", str(conf), "-Lf", str(log), "-r", "-m", ""]
+    process = lab.popen(office.gateway, argv, log, {"SNMP_PERSISTENT_DIR": str(own)})
+    await_text(log, "NET-SNMP version", process)
 
 
 def _fill(folder: Path, case: _Case) -> None:

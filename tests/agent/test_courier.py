@@ -13,13 +13,20 @@ from agent.courier import (
     BLOCK_LEAST,
     BLOCK_MOST,
     KEEP_AFTER,
+    PAYLOAD_MOST,
     RETURN_SPREAD_S,
     WINDOW_MOST,
     Courier,
     Flight,
     Step,
+    block_most,
 )
 from agent.pacing import Bucket
+from tabuah import notification
+from tabuah.notification import KeyFacts, LineState
+from tabuah.snmp.client import UsmClient
+from tabuah.snmp.pdu import Pdu, PduType
+from tabuah.snmp.usm import Auth, EngineTime
 from tests.support.reports import packed
 
 
@@ -380,3 +387,16 @@ def test_whatever_is_lost_every_report_arrives_and_the_spool_is_empty(
     assert edge.spool == []
     assert edge.courier.backlog == 0
     assert {seq for _, seqs in edge.sent for seq in seqs} >= set(range(1, backlog + 1))
+
+
+@pytest.mark.parametrize("site", ["x", "13.02.10", "nagari-koto-baru-1", "x" * 29])
+def test_the_largest_inform_of_history_is_never_larger_than_its_1200_octets(site: str) -> None:
+    most = 2**31 - 1
+    client = UsmClient(f"{site}#99", Auth.SHA256_192, b"k" * 32, b"k" * 32, b"e" * 9, seed=most - 1)
+    client.tell_time(EngineTime(most, most), 0.0)
+    facts = KeyFacts(LineState.IMPAIRED, 10_000_000, 1_000)
+    varbinds = notification.varbinds(site, 2**32 * 9, facts, [packed(most)], history=True)
+    octets = bytes(block_most(site))
+    binds = (*varbinds[:-1], varbinds[-1]._replace(value=octets))
+    datagram = client.send(Pdu(PduType.INFORM, most, varbinds=binds), 0.0)
+    assert 1_180 < len(datagram) <= PAYLOAD_MOST
