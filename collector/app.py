@@ -177,9 +177,10 @@ class Collector:
         for change in self._health.tick(now, now_ms):
             with self.mishaps.at("silence"):
                 self._tell(change)
-        with self.mishaps.at("judgement"):
+        with self.mishaps.at("ping"):
             # Before it rules: an isolated collector is to know it before it calls an office down.
             self.watch.tell(self._health.views.values(), now, now_ms)
+        with self.mishaps.at("judgement"):
             for incident in self.clerk.tick(now_ms):
                 self._announce(incident)
 

@@ -14,7 +14,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, tuple_
 
 from collector.judgement.evidence import Evidence, Source
 from collector.schema import traps
@@ -25,10 +25,12 @@ from tabuah.errors import DecodeError
 from tabuah.snmp.usm import EngineTime, PeerClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from collector.store import Store
 
+PAGE: Final = 200
+"""Traps that are read at once."""
 UNKEPT_MOST: Final = 2000
 """Traps that wait to be written; past it the oldest go."""
 KEPT_MOST: Final = 200_000
@@ -171,21 +173,28 @@ class TrapStore:
 
     def between(
         self, site: str | None, from_ms: int, to_ms: int, limit: int | None = None
-    ) -> list[Entry]:
-        """Return the traps of [from_ms, to_ms), oldest first; `site` None = of all.
+    ) -> Iterator[Entry]:
+        """Yield the traps of [from_ms, to_ms), oldest first, a page at a time; None = of all.
 
         Raises:
             StoreError: they cannot be read.
         """
-        wanted = select(traps.c.site, traps.c.body).where(
-            traps.c.at_ms >= from_ms, traps.c.at_ms < to_ms
-        )
+        place = (traps.c.at_ms, traps.c.id)
+        wanted = select(traps).where(traps.c.at_ms < to_ms).order_by(*place)
         if site is not None:
             wanted = wanted.where(traps.c.site == site)
-        wanted = wanted.order_by(traps.c.at_ms, traps.c.id).limit(limit)
-        with self._store.reading() as connection:
-            rows = connection.execute(wanted).all()
-        return [entry_of(row.site, row.body) for row in rows]
+        after, left = (from_ms, 0), limit
+        while left is None or left > 0:
+            page = PAGE if left is None else min(PAGE, left)
+            with self._store.reading() as connection:
+                rows = connection.execute(
+                    wanted.where(tuple_(*place) > tuple_(*after)).limit(page)
+                ).all()
+            yield from (entry_of(row.site, row.body) for row in rows)
+            if len(rows) < page:
+                return
+            after = rows[-1].at_ms, rows[-1].id
+            left = None if left is None else left - page
 
     def newest(self, most: int) -> list[Entry]:
         """Return the newest traps, oldest first.

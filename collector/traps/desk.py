@@ -68,7 +68,7 @@ class Desk(Collector):
         except TabuahError as error:
             log.error("traps: what was kept cannot be read: %s", error)  # noqa: TRY400
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.keeper.run())
+            group.create_task(self.keeper.run(mishaps))
             group.create_task(self._write(mishaps))
 
     async def _write(self, mishaps: Mishaps) -> None:

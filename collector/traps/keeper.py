@@ -25,6 +25,7 @@ from tabuah.errors import DecodeError, TabuahError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from collector.mishaps import Mishaps
     from collector.traps.trap import Trap
     from inventory.model import Endpoint, Inventory
 
@@ -81,7 +82,7 @@ class Keeper:
             with contextlib.suppress(OSError, TabuahError):
                 process.stdin.write(_line(self._orders()))
 
-    async def run(self) -> None:
+    async def run(self, mishaps: Mishaps) -> None:
         """Hear until cancelled."""
         while (sock := self._open()) is None:  # noqa: ASYNC110 - a port has no event
             await asyncio.sleep(BIND_AGAIN_S)
@@ -91,10 +92,11 @@ class Keeper:
         try:
             while True:
                 began = time.monotonic()
-                try:
-                    await self._live(sock)
-                except (OSError, TabuahError) as error:
-                    log.error("traps: %s", error)  # noqa: TRY400 - the reason is the message
+                with mishaps.at("trap"):
+                    try:
+                        await self._live(sock)
+                    except (OSError, TabuahError) as error:
+                        log.error("traps: %s", error)  # noqa: TRY400 - the reason is the message
                 lasted_s = time.monotonic() - began
                 pause_s = (
                     FIRST_PAUSE_S if lasted_s >= SETTLED_S else min(2 * pause_s, LONGEST_PAUSE_S)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Final
 
 from tabuah.errors import DecodeError
@@ -49,6 +49,10 @@ class Trap:
         return bool(self.user)
 
 
+_DEFAULTS: Final = {one.name: one.default for one in fields(Trap) if one.default is not MISSING}
+_NEEDED: Final = {one.name for one in fields(Trap)} - _DEFAULTS.keys()
+
+
 def to_line(trap: Trap) -> bytes:
     """Return the trap as one line of JSON."""
     return json.dumps(asdict(trap), separators=(",", ":")).encode() + b"\n"
@@ -66,9 +70,10 @@ def from_line(line: bytes) -> Trap:
         found = json.loads(line)
     except (ValueError, RecursionError):
         raise DecodeError("a trap's line is no JSON") from None
-    names = {one.name for one in fields(Trap)}
-    if not isinstance(found, dict) or found.keys() != names:
+    if not isinstance(found, dict) or not _NEEDED <= found.keys() <= _NEEDED | _DEFAULTS.keys():
         raise DecodeError("a trap's line has other fields")
+    # One that was kept by an earlier version has fewer.
+    found = {**_DEFAULTS, **found}
     texts = [found[name] for name in ("source", "version", "oid", "agent", "user", "engine_id")]
     numbers = [found[name] for name in ("at_ms", "boots", "time")]
     ticks, variables = found["uptime_ticks"], found["variables"]
@@ -77,7 +82,7 @@ def from_line(line: bytes) -> Trap:
         or not all(_is_number(number) for number in numbers)
         or not (ticks is None or _is_number(ticks))
         or found["version"] not in _VERSIONS
-        or not isinstance(variables, list)
+        or not isinstance(variables, list | tuple)
         or len(variables) > MOST_VARIABLES
         or not all(_is_pair(pair) for pair in variables)
     ):

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from collector.api import Json, selection
 from collector.formats import rfc3339
 from collector.traps import words
+from collector.traps.book import PAGE
 from tabuah.errors import NothingMatchedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from collector.traps.book import Entry, TrapStore
     from inventory.model import Inventory
@@ -36,15 +38,33 @@ def trap_routes(store: TrapStore, inventory: Callable[[], Inventory]) -> list[Ro
             except NothingMatchedError as error:
                 raise HTTPException(404, str(error)) from error
 
-        def read() -> bytes:
-            from_ms = 0 if want.from_ms is None else want.from_ms
-            to_ms = 2**62 if want.to_ms is None else want.to_ms
-            found = store.between(site, from_ms, to_ms, want.limit)
-            return json.dumps([entry_json(one) for one in found], ensure_ascii=False).encode()
-
-        return Response(await asyncio.to_thread(read), media_type="application/json")
+        from_ms = 0 if want.from_ms is None else want.from_ms
+        to_ms = 2**62 if want.to_ms is None else want.to_ms
+        found = store.between(site, from_ms, to_ms, want.limit)
+        # What cannot be read at all is an error, and not half a list.
+        first = await asyncio.to_thread(_some_json, found)
+        return StreamingResponse(_list_json(first, found), media_type="application/json")
 
     return [Route("/api/v1/traps", traps)]
+
+
+async def _list_json(first: bytes, found: Iterator[Entry]) -> AsyncIterator[bytes]:
+    """Yield a JSON array, a page at a time."""
+    yield b"["
+    part = first
+    while part:
+        yield part
+        part = await asyncio.to_thread(_some_json, found)
+        if part:
+            yield b","
+    yield b"]"
+
+
+def _some_json(found: Iterator[Entry]) -> bytes:
+    """Return the next traps, joined by commas; nothing when there are no more."""
+    return b",".join(
+        json.dumps(entry_json(one), ensure_ascii=False).encode() for one in islice(found, PAGE)
+    )
 
 
 def entry_json(entry: Entry) -> Json:

@@ -20,7 +20,7 @@ from collector.judgement.diagnosis import Case, Gap, Nature, diagnose
 from collector.judgement.evidence import Cause, CentreSeen, Observation, Source, Verdict
 from collector.store import Store
 from collector.traps import keeper, words
-from collector.traps.book import Book, Entry, TrapStore, body_of, entry_of
+from collector.traps.book import PAGE, Book, Entry, TrapStore, body_of, entry_of
 from collector.traps.opening import MOST_OCTETS, Credentials, Opened, Opener, Refusal
 from collector.traps.places import Place, Places, plain
 from collector.traps.rations import Rations
@@ -266,6 +266,12 @@ def test_no_line_makes_the_reader_raise_but_what_it_says(line: bytes) -> None:
         assert isinstance(from_line(line), Trap)
 
 
+def test_a_trap_that_an_earlier_version_kept_is_read() -> None:
+    kept = json.loads(to_line(TRAP))
+    del kept["agent"], kept["variables"], kept["boots"]
+    assert from_line(json.dumps(kept).encode()) == TRAP
+
+
 # --- whose it is ----------------------------------------------------------------------------
 
 
@@ -350,11 +356,16 @@ def test_traps_are_kept_found_by_office_and_time_and_let_go(place: Path | str) -
             [Entry(replace(TRAP, at_ms=n), KUBUNG if n % 2 else TALANG) for n in range(10)]
         )
         assert [one.trap.at_ms for one in shelf.between(KUBUNG, 3, 9)] == [3, 5, 7]
-        assert len(shelf.between(None, 0, 100)) == 10
+        assert len(list(shelf.between(None, 0, 100))) == 10
         assert [one.trap.at_ms for one in shelf.between(None, 0, 100, 2)] == [0, 1]
         assert [one.trap.at_ms for one in shelf.newest(2)] == [8, 9]
-        shelf.prune(4, most=5)
-        assert [one.trap.at_ms for one in shelf.between(None, 0, 100)] == [5, 6, 7, 8, 9]
+        shelf.append([Entry(replace(TRAP, at_ms=50), "many") for _ in range(2 * PAGE + 7)])
+        assert len(list(shelf.between("many", 50, 51))) == 2 * PAGE + 7
+        assert len(list(shelf.between("many", 0, 99, PAGE + 1))) == PAGE + 1
+        shelf.prune(4)
+        assert [one.trap.at_ms for one in shelf.between(None, 0, 50)] == [4, 5, 6, 7, 8, 9]
+        shelf.prune(4, most=2 * PAGE + 12)
+        assert [one.trap.at_ms for one in shelf.between(None, 0, 50)] == [5, 6, 7, 8, 9]
 
 
 # --- rations --------------------------------------------------------------------------------
