@@ -8,8 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from tests.support import drawn
 from tests.support.kills import Strike, cut, drill, killed
+
+pytestmark = pytest.mark.timeout(300)
 
 KILLS = 12
 

@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from collector import database
+from collector import database, enrolled
 from collector.database import FILE_NAME
 from tests.support import centre as centres
 from tests.support import drawn, powercut
@@ -26,6 +26,7 @@ PAGE = 4096
 
 
 @pytest.mark.peer
+@pytest.mark.timeout(300)
 def test_on_a_slow_disk_answers_are_late_nobody_is_silent_and_a_restart_loses_nothing(
     tmp_path: Path,
 ) -> None:
@@ -143,6 +144,7 @@ def goes_on(made: Centre) -> None:
     seconds_until(lambda: len(made.said()) > known + 1, 20)
 
 
+@pytest.mark.timeout(300)  # some twenty starts of a program
 def test_from_a_damaged_database_to_a_running_collector_as_documented(tmp_path: Path) -> None:
     with centre(tmp_path) as made:
         made.start_collector()
@@ -151,10 +153,13 @@ def test_from_a_damaged_database_to_a_running_collector_as_documented(tmp_path: 
         backup = ("data", "backup", "--data", str(made.data), "--out", str(tmp_path / "backup.tar"))
         assert made.tabuah(*backup).returncode == 0
 
+        enrolled.enrol(made.data, ["later"])
+
         damage(made, 0)
         assert "not even its list of tables" in follow(commands("**A damaged store**", made))
         told = follow(commands("If not even the list of tables can be read", made))
         assert "reports of 1 offices" in told
+        assert "later" in enrolled.read(made.data), "enrolled since the backup"
         goes_on(made)
 
         damage(made, reports_page(made.data / FILE_NAME))

@@ -140,7 +140,7 @@ sites:
     def start_collector(self, tabuah: tuple[str, ...] = TABUAH, more: tuple[str, ...] = ()) -> None:
         """Start it with `more` options, and wait until it is ready."""
         self.collector = self.start(*self.collector_words, *more, tabuah=tabuah)
-        seconds_until(lambda: self.get("readyz").status_code == 200, 20)
+        seconds_until(lambda: self.get("readyz").status_code == 200, 60)  # other work may go on
 
     def start_agent(
         self, config: Path, environment: Mapping[str, str] | None = None, *python: str
