@@ -18,11 +18,13 @@ BENCHMARKS = {
     "receive": "the collector end to end, reports on disk; beside snmptrapd",
     "fleet": "83,762 offices at 8,376 reports a second, 8,000,000 rows; beside its peers",
     "page": "the metrics page for 7,285 sites; beside prometheus-client",
+    "lossy": "no false outage at 5 to 30 % loss each way (16 minutes, root)",
     "judge": "a year of 14 offices with their faults through the court, and its months",
     "sla": "one month of 500 circuits judged and printed",
     "agent": "memory, CPU and writes of an office's agent; beside collectd, vmagent, ...",
     "bytes": "IP bytes a day on an office's line, in network namespaces (root)",
     "catchup": "a day of backlog over 256 kbit/s and 600 ms, live reports beside it (root)",
+    "provision": "bad pushes, kills, cuts and reboots on real gateways (15 minutes, root)",
     "kills": "kill -9 of collector and agents under load, 200 times, and a cut of 180 s",
 }
 

@@ -13,7 +13,7 @@
 From any state in which the device may be armed, `lost` leads to UNKNOWN, and only the device's
 own word leads out of it. The device is the truth: CONFIRMED is reached by `device confirmed`
 alone, ROLLED_BACK by `device restored` alone, and the device cannot say both, because one rename
-decides it there (docs/adr/0011). The state that is entered is on disk before its act begins.
+decides it there (docs/adr/0012). The state that is entered is on disk before its act begins.
 """
 
 from __future__ import annotations

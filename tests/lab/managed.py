@@ -37,6 +37,8 @@ _SITE = """\
       - {{name: router, ping: {lan}, role: gateway, every: {interval}s, timeout: 1s}}
       - {{name: dc, udp: "{centre}:10862", role: centre, count: 3, every: {interval}s, timeout: 1s}}
       - {{name: anchor, ping: {anchor}, role: public, count: 3, every: {interval}s, timeout: 1s}}
+      - {{name: resolver, dns: {{server: {centre}, name: siak.example}}, role: public, every: {interval}s, timeout: 1s}}
+      - {{name: page, http: "http://{centre}:8000/page", role: public, every: {interval}s, timeout: 1s}}
     devices:
       - {{name: router, host: {lan}, platform: linux, role: gateway, interfaces: [wan0, lan0], snmp: {{version: 2c, community: "file:community"}}}}
       - name: gateway
@@ -46,6 +48,29 @@ _SITE = """\
         interfaces: [wan0, lan0]
         login: {{user: root, key: "file:id"}}
 """  # noqa: E501 - lines of YAML
+
+
+_TOWN = """
+import http.server, socket, threading
+names = socket.socket(type=socket.SOCK_DGRAM)
+names.bind(("", 53))
+def answer():
+    while True:
+        asked, who = names.recvfrom(512)
+        reply = asked[:2] + b"\\x81\\x80\\0\\1\\0\\1\\0\\0\\0\\0" + asked[12:]
+        names.sendto(reply + b"\\xc0\\x0c\\0\\1\\0\\1\\0\\0\\0\\x3c\\0\\4\\n\\xc8\\0\\1", who)
+threading.Thread(target=answer, daemon=True).start()
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "20000")
+        self.end_headers()
+        self.wfile.write(b"x" * 20000)
+    def log_message(self, *words):
+        pass
+http.server.ThreadingHTTPServer(("", 8000), Page).serve_forever()
+"""
+"""A resolver, and a page that is larger than any packet."""
 
 
 class Managed:
@@ -69,6 +94,8 @@ class Managed:
             key = make_key(self.inventory / "id")
             for office in self.lab.offices:
                 self.gateways[office] = Gateway(self.lab, office, key)
+            town = [sys.executable, "-c", _TOWN]
+            self.lab.popen(self.lab.centre, town, self.folder / "town.log")
             self.start_collector()
             for office in self.lab.offices:
                 self._start_agent(office)

@@ -1,0 +1,224 @@
+"""Bad pushes, kills, cuts and reboots on real gateways (root, namespaces): how each one ended.
+
+Three offices at a time. Every run says whether the journal's end equals what the device runs:
+CONFIRMED with the new configuration, ROLLED_BACK or ABORTED with the old one, read on the device
+itself. The moments of kills and cuts are drawn by a seed (BENCH_SEED), which is in the figures.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.measure import BenchError, Figures, say
+from tests.lab.machine import LabError, stop
+from tests.lab.managed import WINDOW_S, Managed
+from tests.lab.net import Lab, Office
+
+STATES = ("arming", "armed", "pushing", "verifying", "confirming", "rolling_back")
+_RANDOM = 6
+_SETTLED = {"confirmed", "rolled_back", "aborted"}
+
+Change = Callable[[Office], Mapping[str, object]]
+
+
+def _good(_office: Office) -> Mapping[str, object]:
+    return {"ntp": ["10.200.0.1", "10.200.0.9"]}
+
+
+def _addresses(wan: str, lan: str) -> Mapping[str, object]:
+    return {"addresses": {"wan0": [wan], "lan0": [lan]}}
+
+
+BAD: Mapping[str, Change] = {
+    "wrong uplink address": lambda o: _addresses(f"10.201.{o.number}.9/24", "192.168.1.1/24"),
+    "default route to nowhere": lambda _o: {
+        "routes": [{"to": "default", "via": "192.168.1.2", "dev": "lan0"}]
+    },
+    "firewall locks SSH out": lambda _o: {
+        "extra_input": ["ip saddr 10.200.0.0/16 tcp dport 22 drop"]
+    },
+    "firewall drops the agent's port": lambda _o: {"extra_forward": ["udp dport 10162 drop"]},
+    "LAN address wrong, SSH stays": lambda o: _addresses(f"{o.wan}/24", "192.168.1.3/24"),
+    "DNS broken": lambda _o: {"extra_forward": ["udp dport 53 drop"]},
+    "MTU black hole": lambda _o: {"extra_forward": ["meta length > 1000 drop"]},
+    "refused half-way": lambda _o: {
+        "sysctl": {"net.ipv4.tcp_fin_timeout": "40"},
+        "routes": [{"to": "default", "via": "10.99.99.99", "dev": "wan0"}],
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One push, and what happens to it."""
+
+    name: str
+    change: Change
+    happens: Callable[[Drill, Office, Push], None]
+
+
+class Push:
+    """A push under way."""
+
+    def __init__(self, drill: Drill, office: Office, plan: Path) -> None:
+        self.log = drill.managed.folder / f"push-{office.number}-{time.monotonic_ns()}.log"
+        self.process = drill.managed.push(plan, self.log)
+
+    def await_state(self, state: str) -> bool:
+        """Wait for a state; False when the push ended without it."""
+        while f": {state}" not in self.log.read_text():
+            if self.process.poll() is not None:
+                return False
+            time.sleep(0.005)
+        return True
+
+    def kill(self) -> None:
+        """Kill the pusher."""
+        stop(self.process, signal.SIGKILL)
+
+
+class Drill:
+    """What the runs share."""
+
+    def __init__(self, managed: Managed, seed: int) -> None:
+        self.managed = managed
+        self.drawn = random.Random(seed)
+        self.planning = threading.Lock()
+
+    def once(self, office: Office, run: Run) -> Figures:
+        """Return how one run ended."""
+        managed, gateway = self.managed, self.managed.gateways[office]
+        managed.await_live(office, 60)
+        time.sleep(7)  # three reports, all of them good: a baseline
+        before = gateway.config()
+        with self.planning:
+            plan = managed.plan(office, run.change(office))
+        began = time.monotonic()
+        push = Push(self, office, plan)
+        run.happens(self, office, push)
+        try:
+            push.process.wait(WINDOW_S + 120)
+        finally:
+            push.kill()
+        left = began + WINDOW_S + 12 - time.monotonic()
+        state = managed.states().get(managed.codes[office], "none")
+        if state not in _SETTLED:
+            time.sleep(max(left, 0))
+            undone = gateway.config() == before
+            managed.config("resume", check=False)
+            state = managed.states()[managed.codes[office]]
+        else:
+            undone = gateway.config() == before
+        truth = undone == (state != "confirmed")
+        back = managed.await_live(office, 60)
+        said: Figures = {
+            "end": state,
+            "device_agrees": truth,
+            "seconds": round(time.monotonic() - began, 1),
+            "reports_again_after": round(back, 1),
+        }
+        if not truth or state not in _SETTLED:
+            said["log"] = push.log.read_text()[-2000:]
+        say(f"{office.number}: {run.name}: {state}{'' if truth else ', AND THE DEVICE DISAGREES'}")
+        return said
+
+
+def _nothing(_drill: Drill, _office: Office, _push: Push) -> None:
+    """Let it be."""
+
+
+def _kill_at(state: str) -> Callable[[Drill, Office, Push], None]:
+    def happens(_drill: Drill, _office: Office, push: Push) -> None:
+        push.await_state(state)
+        push.kill()
+
+    return happens
+
+
+def _kill_after(seconds: float) -> Callable[[Drill, Office, Push], None]:
+    def happens(_drill: Drill, _office: Office, push: Push) -> None:
+        push.await_state("arming")
+        time.sleep(seconds)
+        push.kill()
+
+    return happens
+
+
+def _cut_after(seconds: float) -> Callable[[Drill, Office, Push], None]:
+    def happens(drill: Drill, office: Office, push: Push) -> None:
+        push.await_state("arming")
+        time.sleep(seconds)
+        drill.managed.lab.cut(office)
+        time.sleep(WINDOW_S + 5)
+        drill.managed.lab.loss(office, 0, 0)
+
+    return happens
+
+
+def _reboot(drill: Drill, office: Office, push: Push) -> None:
+    push.await_state("verifying")
+    time.sleep(3)
+    drill.managed.gateways[office].reboot()
+
+
+def _two_at_once(drill: Drill, office: Office, push: Push) -> None:
+    plan = drill.managed.folder / f"plan-{drill.managed.codes[office]}.json"
+    other = Push(drill, office, plan)
+    other.process.wait(WINDOW_S + 120)
+    push.process.wait(WINDOW_S + 120)
+    log = other.log.read_text() + push.log.read_text()
+    if "settle it first" not in log and "runs something else" not in log:
+        raise BenchError(f"two pushers were at it: {log}")
+
+
+def _runs(drawn: random.Random) -> list[Run]:
+    killed = [
+        Run(
+            f"killed at {s}", BAD["refused half-way"] if s == "rolling_back" else _good, _kill_at(s)
+        )
+        for s in STATES
+    ]
+    moments = [drawn.uniform(0, 20) for _ in range(_RANDOM)]
+    return [
+        *(Run(name, change, _nothing) for name, change in BAD.items()),
+        Run("good", _good, _nothing),
+        *killed,
+        *(Run(f"killed after {s:.2f} s", _good, _kill_after(s)) for s in moments[:3]),
+        *(Run(f"line cut after {s:.2f} s", _good, _cut_after(s)) for s in moments[3:]),
+        Run("gateway rebooted", BAD["DNS broken"], _reboot),
+        Run("two pushers", _good, _two_at_once),
+    ]
+
+
+def run() -> Figures:
+    """Return how every run ended."""
+    seed = int(os.environ.get("BENCH_SEED", str(random.SystemRandom().randrange(2**32))))
+    say(f"seed {seed}")
+    found: Figures = {"seed": seed, "window_s": WINDOW_S}
+    with tempfile.TemporaryDirectory(prefix="tabuah-bench-") as name:
+        folder = Path(name)
+        try:
+            with Lab(3, folder) as lab, Managed(lab, folder) as managed:
+                drill = Drill(managed, seed)
+                waiting = _runs(drill.drawn)
+                while waiting:
+                    now, waiting = waiting[:3], waiting[3:]
+                    with ThreadPoolExecutor(3) as pool:
+                        ends = pool.map(drill.once, lab.offices, now)
+                        found.update({each.name: end for each, end in zip(now, ends, strict=False)})
+        except LabError as error:
+            raise BenchError(str(error)) from error
+    wrong = [n for n, end in found.items() if isinstance(end, dict) and not end["device_agrees"]]
+    confirmed = [n for n in BAD if isinstance(f := found.get(n), dict) and f["end"] == "confirmed"]
+    if wrong or confirmed:
+        raise BenchError(f"not the truth: {wrong}; bad and confirmed: {confirmed}: {found}")
+    return found
