@@ -94,7 +94,7 @@ class Keeper:
                 began = time.monotonic()
                 with mishaps.at("trap"):
                     try:
-                        await self._live(sock)
+                        await self._live(sock, mishaps)
                     except (OSError, TabuahError) as error:
                         log.error("traps: %s", error)  # noqa: TRY400 - the reason is the message
                 lasted_s = time.monotonic() - began
@@ -108,7 +108,7 @@ class Keeper:
             self.port = None
             sock.close()
 
-    async def _live(self, sock: socket.socket) -> None:
+    async def _live(self, sock: socket.socket, mishaps: Mishaps) -> None:
         """Start the process, and read it to its end."""
         orders = _line(self._orders())
         self._process = process = await asyncio.create_subprocess_exec(
@@ -124,7 +124,8 @@ class Keeper:
         try:
             process.stdin.write(orders)
             while line := await process.stdout.readline():
-                self._read(line)
+                with mishaps.at("trap"):
+                    self._read(line)
         except ValueError as error:  # a line without an end
             raise TabuahError(f"the process that hears traps speaks nonsense: {error}") from error
         finally:
