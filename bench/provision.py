@@ -7,6 +7,7 @@ itself. The moments of kills and cuts are drawn by a seed (BENCH_SEED), which is
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -30,8 +31,11 @@ _SETTLED = {"confirmed", "rolled_back", "aborted"}
 Change = Callable[[Office], Mapping[str, object]]
 
 
+_numbers = itertools.count(2)
+
+
 def _good(_office: Office) -> Mapping[str, object]:
-    return {"ntp": ["10.200.0.1", "10.200.0.9"]}
+    return {"ntp": ["10.200.0.1", f"10.200.0.{next(_numbers)}"]}
 
 
 def _addresses(wan: str, lan: str) -> Mapping[str, object]:
