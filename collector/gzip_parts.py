@@ -35,11 +35,12 @@ class Part:
         self.crc = 0
         self.size = 0
 
-    def add(self, octets: bytes) -> None:
-        """Put octets behind those that are there."""
-        self.crc = zlib.crc32(octets, self.crc)
-        self.size += len(octets)
-        self._packed += self._deflater.compress(octets)
+    def add(self, *texts: bytes) -> None:
+        """Put texts behind what is there."""
+        for octets in texts:
+            self.crc = zlib.crc32(octets, self.crc)
+            self.size += len(octets)
+            self._packed += self._deflater.compress(octets)
 
     def end(self) -> bytes:
         """Return the stretch, deflated; nothing can be added any more."""

@@ -21,7 +21,7 @@ from collector import families, readings
 from collector.live import Heard, Received, SiteView, State
 from collector.view import LIVE_STATES, circuit_up, live_until_ms
 from inventory.model import Circuit, Inventory, Site
-from tabuah.measurement import Measurement, OneWay, Phases, Role
+from tabuah.measurement import Measurement, OneWay, Phases, Role, Timing
 from tabuah.report import Device, Interface, Report
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -81,16 +81,16 @@ class _SiteText:
     def __init__(self, code: str) -> None:
         self.code = code
         self.plain = labels(site=code)
-        self._states: dict[State, tuple[str, ...]] = {}
+        self._states: dict[State, str] = {}
         self._probes: dict[tuple[str, Role], _ProbeText] = {}
         self._devices: dict[tuple[str, str, str], str] = {}
         self._phases: dict[tuple[str, str], str] = {}
         self._circuits: dict[str, str] = {}
 
-    def states(self, state: State) -> tuple[str, ...]:
+    def states(self, state: State) -> str:
         """Return the samples of tabuah_site_state."""
         if state not in self._states:
-            self._states[state] = tuple(
+            self._states[state] = f"\n{families.SITE_STATE.name}".join(
                 f"{labels(site=self.code, state=each.value)}{int(each is state)}" for each in State
             )
         return self._states[state]
@@ -139,21 +139,25 @@ class _Office:
         self.info = _joined(_info(site))
         self._last: Heard | None = None
         self._until_ms = 0
-        self._measured: list[tuple[families.Family, str]] = []
+        self._measured: dict[families.Family, str] = {}
 
-    def measured(self, last: Heard, now_ms: int) -> list[tuple[families.Family, str]]:
+    def measured(self, last: Heard, now_ms: int) -> dict[families.Family, str]:
         """Return the lines of a report by family; nothing when it is too old to be the present."""
-        if last != self._last:
+        if last is not self._last and last != self._last:
             received = last.opened()
             out: _Out = defaultdict(list)
             _measured(out, self.text, self.circuits, received)
             self._last, self._until_ms = last, live_until_ms(received)
             self._measured = _joined(out)
-        return self._measured if now_ms <= self._until_ms else []
+        return self._measured if now_ms <= self._until_ms else {}
 
 
-def _joined(out: _Out) -> list[tuple[families.Family, str]]:
-    return [(family, f"\n{family.name}".join(lines)) for family, lines in out.items()]
+def _joined(out: _Out) -> dict[families.Family, str]:
+    # No pairs: hundreds of thousands of tuples keep the garbage collector busy.
+    return {
+        family: lines[0] if len(lines) == 1 else f"\n{family.name}".join(lines)
+        for family, lines in out.items()
+    }
 
 
 class SitesPage:
@@ -174,7 +178,9 @@ class SitesPage:
             **self.lines(inventory, shown, now_ms),
             families.SERVICE_OBJECTIVE: of_services(inventory),
         }
-        return b"".join(head(one) + body(one, out.get(one, ())) for one in FAMILIES)
+        return b"".join(
+            octets for one in FAMILIES for octets in (head(one), *body(one, out.get(one, ())))
+        )
 
     def lines(
         self, inventory: Inventory, views: Iterable[tuple[str, SiteView | None]], now_ms: int
@@ -225,13 +231,13 @@ def head(family: families.Family) -> bytes:
     return f"# HELP {family.name} {family.help}\n# TYPE {family.name} {family.kind}\n".encode()
 
 
-def body(family: families.Family, lines: Sequence[str]) -> bytes:
-    """Return a family's samples."""
+def body(family: families.Family, lines: Sequence[str]) -> tuple[bytes, ...]:
+    """Return a family's samples, in pieces: to put megabytes together takes its time."""
     if not lines:
-        return b""
-    text = family.name + f"\n{family.name}".join(lines)
+        return ()
+    name = family.name.encode()
     # A name from a file may hold what UTF-8 cannot; one bad label must not cost the page.
-    return f"{text}\n".encode(errors="replace")
+    return name, f"\n{family.name}".join(lines).encode(errors="replace"), b"\n"
 
 
 def of_services(inventory: Inventory) -> list[str]:
@@ -287,12 +293,12 @@ def _promised(out: _Out, site: Site, circuit: Circuit) -> None:
 
 def _site(out: _Out, office: _Office, view: SiteView | None, now_ms: int, local: datetime) -> None:
     text = office.text
-    for family, lines in office.info:
+    for family, lines in office.info.items():
         out[family].append(lines)
     serving = office.hours is None or office.hours.covers(local)
     out[families.SERVING].append(f"{text.plain}{int(serving)}")
     state = view.state if view is not None else State.UNKNOWN
-    out[families.SITE_STATE].extend(text.states(state))
+    out[families.SITE_STATE].append(text.states(state))
     if state in LIVE_STATES:
         out[families.SITE_UP].append(f"{text.plain}1")
     elif state is State.DOWN:
@@ -302,7 +308,7 @@ def _site(out: _Out, office: _Office, view: SiteView | None, now_ms: int, local:
     out[families.LAST].append(f"{text.plain}{view.last.received_ms / 1000}")
     out[families.CLONES].append(f"{text.plain}{view.clone_reports}")
     if state in LIVE_STATES:
-        for family, lines in office.measured(view.last, now_ms):
+        for family, lines in office.measured(view.last, now_ms).items():
             out[family].append(lines)
 
 
@@ -348,19 +354,26 @@ def _probes(out: _Out, text: _SiteText, measurements: tuple[Measurement, ...]) -
         if one.sent:
             out[families.LOSS].append(f"{lines.plain}{(one.sent - one.received) / one.sent}")
         if one.rtt is not None:
-            out[families.RTT] += (
-                f"{lines.rtt_min}{one.rtt.min_us / 1e6}",
-                f"{lines.rtt_mean}{one.rtt.mean_us / 1e6}",
-                f"{lines.rtt_max}{one.rtt.max_us / 1e6}",
-            )
-            if one.rtt.jitter_us is not None:
-                out[families.JITTER].append(f"{lines.plain}{one.rtt.jitter_us / 1e6}")
-        _one_way(out, lines.forward, one.forward)
-        _one_way(out, lines.backward, one.backward)
+            _round_trips(out, lines, one.rtt)
+        if one.forward is not None:
+            _one_way(out, lines.forward, one.forward)
+        if one.backward is not None:
+            _one_way(out, lines.backward, one.backward)
 
 
-def _one_way(out: _Out, line: str, way: OneWay | None) -> None:
-    if way is not None and way.sent:
+def _round_trips(out: _Out, lines: _ProbeText, rtt: Timing) -> None:
+    # Microseconds as they are, with an exponent: exact, and a quarter of a float's time.
+    out[families.RTT] += (
+        f"{lines.rtt_min}{rtt.min_us}e-6",
+        f"{lines.rtt_mean}{rtt.mean_us}e-6",
+        f"{lines.rtt_max}{rtt.max_us}e-6",
+    )
+    if rtt.jitter_us is not None:
+        out[families.JITTER].append(f"{lines.plain}{rtt.jitter_us}e-6")
+
+
+def _one_way(out: _Out, line: str, way: OneWay) -> None:
+    if way.sent:
         out[families.ONE_WAY_LOSS].append(f"{line}{max(0, way.sent - way.received) / way.sent}")
 
 
@@ -391,7 +404,7 @@ def _services(out: _Out, text: _SiteText, measurements: tuple[Measurement, ...])
         ):
             if spent_us is not None:
                 line = text.service(service, phase)
-                out[families.SERVICE_DURATION].append(f"{line}{spent_us / 1e6}")
+                out[families.SERVICE_DURATION].append(f"{line}{spent_us}e-6")
 
 
 def _devices(out: _Out, text: _SiteText, devices: tuple[Device, ...]) -> None:

@@ -67,11 +67,11 @@ def main(handle: int) -> int:
             parts = {family: Part() for family in FAMILIES}
             for family, part in parts.items():
                 part.add(head(family))
-            parts[SERVICE_OBJECTIVE].add(body(SERVICE_OBJECTIVE, of_services(inventory)))
+            parts[SERVICE_OBJECTIVE].add(*body(SERVICE_OBJECTIVE, of_services(inventory)))
             while views := _receive(heard):
                 lines = page.lines(inventory, map(_unpacked, views), now_ms)
                 for family, found in lines.items():
-                    parts[family].add(body(family, found))
+                    parts[family].add(*body(family, found))
             tail = Part()
             tail.add(_receive(heard))
             for piece in (*joined([*parts.values(), tail]), b""):
