@@ -92,7 +92,7 @@ def measure(
         engine_id = _found(centre, sites, rows)
         found: Figures = {"sites": sites, "rows_before": rows, "rate": rate}
         began = time.monotonic()
-        with running(_pinned(COLLECTOR_CORE, centre.argv()), centre.log) as process:
+        with running(pinned(COLLECTOR_CORE, centre.argv()), centre.log) as process:
             await_text(centre.log, centre.ready_text, process, START_S)
             found["start_s"] = round(time.monotonic() - began, 1)
             found["rss_mib_started"] = memory(process.pid).rss_mib
@@ -123,7 +123,8 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         yield Path(place)
 
 
-def _pinned(core: int, argv: list[str]) -> list[str]:
+def pinned(core: int, argv: list[str]) -> list[str]:
+    """Return the command, kept to one core where there are two or more and taskset is there."""
     taskset = shutil.which("taskset")
     if taskset is None or (os.cpu_count() or 1) < 2:
         return argv
@@ -189,7 +190,7 @@ def _volley(
         "--rounds", str(rounds), "--rate", str(rate), "--pid", str(pid),
         "--first-rate", str(min(rate, FIRST_RATE)),
     ]  # fmt: skip
-    return _pinned(FLEET_CORE, argv)
+    return pinned(FLEET_CORE, argv)
 
 
 def _load(argv: list[str]) -> Figures:
@@ -289,7 +290,7 @@ def _snmptrapd(folder: Path) -> Figures | str:
 def _pysnmp(folder: Path) -> Figures:
     port = free_port()
     client = informs.client()
-    argv = _pinned(COLLECTOR_CORE, [*PYTHON, "bench.pysnmp_ends", "receive", str(port)])
+    argv = pinned(COLLECTOR_CORE, [*PYTHON, "bench.pysnmp_ends", "receive", str(port)])
     log = folder / "pysnmp.log"
     with (
         running(argv, log) as process,
