@@ -23,14 +23,14 @@ from pathlib import Path
 
 from agent import spool_file
 from agent.spool import Spool
-from bench.measure import PYTHON, Figures, await_text, require, say
+from bench.measure import PYTHON, Figures, await_text, say
 from bench.office import Centre, Site, agent_argv
 from bench.reports import report
 from bench.servers import NAME
 from tabuah import block
 from tabuah.block import Packed
 from tests.lab.inside import Inside
-from tests.lab.net import ANCHOR, CENTRE, GATEWAY_LAN, REPORT_PORT, Lab, Office
+from tests.lab.net import ANCHOR, CENTRE, COMMUNITY, GATEWAY_LAN, REPORT_PORT, Lab, Office
 from tests.support.reports import full_report
 
 DAY = 8_640
@@ -45,8 +45,6 @@ _REFLECT_PORT = 10862
 _SERVICES = (
     f'services: {{siak: {{name: SIAK, http: "https://{ANCHOR}/health", expect: OK, every: 5m}}}}\n'
 )
-_SNMP_PORT = 10161
-_COMMUNITY = "bench"
 _WEB = "http://127.0.0.1:8080"
 
 
@@ -80,7 +78,7 @@ def _catch_up(lab: Lab, folder: Path, cases: list[_Case]) -> Figures:
         folder, f"{CENTRE}:{REPORT_PORT}", f"{CENTRE}:{_REFLECT_PORT}", "127.0.0.1:8080"
     )
     centre.write_inventory([_site(case) for case in cases], head=_SERVICES)
-    (folder / "community").write_text(_COMMUNITY)
+    (folder / "community").write_text(COMMUNITY)
     (folder / "community").chmod(0o600)
     log = folder / "servers.log"
     argv = [*PYTHON, "bench.servers", ANCHOR, "53", "443", "9", str(folder)]
@@ -97,7 +95,6 @@ def _catch_up(lab: Lab, folder: Path, cases: list[_Case]) -> Figures:
         config = centre.agent_config(configs, case.code)
         share = f"history_share = {case.share}\ndata "
         config.write_text(re.sub("^data ", share, config.read_text(), count=1, flags=re.MULTILINE))
-        _poll(lab, folder, case.office)
         trust = {"SSL_CERT_FILE": str(folder / "ca.pem")}
         log = folder / f"agent-{case.code}.log"
         lab.popen(case.office.host, agent_argv(config), log, trust)
@@ -164,7 +161,7 @@ def _time(value: object) -> datetime:
 def _site(case: _Case) -> Site:
     every = f"every: {INTERVAL_S}s"
     device = f"host: {GATEWAY_LAN}, platform: linux, role: gateway"
-    snmp = f'{{version: 2c, community: "file:../community", port: {_SNMP_PORT}}}'
+    snmp = '{version: 2c, community: "file:../community"}'
     return Site(
         case.code,
         interval=f"{INTERVAL_S}s",
@@ -179,18 +176,6 @@ def _site(case: _Case) -> Site:
         services=("siak",),
         bandwidth=f"{{down: {KBIT / 1000}, up: {KBIT / 1000}}}",
     )
-
-
-def _poll(lab: Lab, folder: Path, office: Office) -> None:
-    """Have the office's gateway answer SNMP."""
-    own = folder / f"snmpd{office.number}"
-    own.mkdir()
-    conf, log = own / "snmpd.conf", own / "log"
-    listen = f"udp:{GATEWAY_LAN}:{_SNMP_PORT}"
-    conf.write_text(f"agentAddress {listen}\nrocommunity {_COMMUNITY}\n")
-    argv = [require("snmpd"), "-f", "-C", "-c", str(conf), "-Lf", str(log), "-r", "-m", ""]
-    process = lab.popen(office.gateway, argv, log, {"SNMP_PERSISTENT_DIR": str(own)})
-    await_text(log, "NET-SNMP version", process)
 
 
 def _fill(folder: Path, case: _Case) -> None:
