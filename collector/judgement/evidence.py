@@ -171,6 +171,9 @@ class Observation:
     """Whether the UPS runs on its battery."""
     circuits: tuple[Look, ...] = ()
     services: tuple[ServiceLook, ...] = ()
+    held: bool = False
+    """It stayed unanswered at the office though the centre took it: the next one's backlog says so.
+    A line that carries only outwards is no line."""
     left_out: int = 0
     """How many reports right before it, all like it, the judge did not keep."""
 

@@ -50,7 +50,7 @@ def face(seen: Observation, look: Look | None, redials_before: int | None = None
     """
     if look is None:
         return Face.NOT_ASKED
-    own_way = _own_way(seen, look)
+    own_way = went_by(seen, look)
     if look.carried is None and look.port is not False:
         # Nothing was asked, but the report itself went through.
         return Face.GOOD if own_way and not unanswered(seen) else Face.NOT_ASKED
@@ -73,16 +73,16 @@ def face(seen: Observation, look: Look | None, redials_before: int | None = None
 
 
 def unanswered(seen: Observation) -> bool:
-    """Return whether the report itself was not taken within 3 s."""
-    return seen.late or seen.received_ms - seen.at_ms >= UNANSWERED_MS
+    """Return whether the report itself was not taken, or not answered, within 3 s."""
+    return seen.late or seen.held or seen.received_ms - seen.at_ms >= UNANSWERED_MS
 
 
 def proves_itself(seen: Observation, look: Look) -> bool:
     """Return whether one failing cycle is enough: its own report went unanswered, or no port."""
-    return look.port is False or (_own_way(seen, look) and unanswered(seen))
+    return look.port is False or (went_by(seen, look) and unanswered(seen))
 
 
-def _own_way(seen: Observation, look: Look) -> bool:
+def went_by(seen: Observation, look: Look) -> bool:
     """Return whether the report left by this circuit."""
     return seen.path == look.circuit
 

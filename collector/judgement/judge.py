@@ -23,7 +23,7 @@ from collector.judgement.evidence import (
 )
 from collector.judgement.faces import Face, face
 from collector.judgement.outages import Context, Finding, in_order, judged, read
-from collector.judgement.plain import condensed, follows
+from collector.judgement.plain import condensed, follows, with_held, with_last_held
 from collector.judgement.runs import TAIL_MS
 
 if TYPE_CHECKING:
@@ -242,10 +242,10 @@ class Judge:
         return True
 
     def _read(self, site: Site, docket: _Docket, now_ms: int) -> None:
-        docket.line = condensed(in_order(docket.line))
+        docket.line = condensed(with_held(in_order(docket.line)))
         docket.findings = read(
             site,
-            docket.line,
+            with_last_held(docket.line),
             Context(
                 now_ms=now_ms,
                 windows=self._windows,
@@ -331,7 +331,11 @@ def _withdrawn(outage: Outage, line: list[Observation]) -> Outage:
 
 
 def _good(seen: Observation) -> bool:
-    return all(face(seen, look) in {Face.GOOD, Face.NOT_ASKED} for look in seen.circuits)
+    # A line that carried nothing but the report may yet prove to have kept its answer back.
+    return all(
+        look.carried is not False and face(seen, look) in {Face.GOOD, Face.NOT_ASKED}
+        for look in seen.circuits
+    )
 
 
 def _plain(before: Observation, seen: Observation) -> bool:

@@ -93,8 +93,15 @@ def read(site: Site, timeline: Sequence[Observation], context: Context) -> list[
 
 
 def in_order(timeline: Sequence[Observation]) -> list[Observation]:
-    """Return the reports by time of measuring, each once."""
-    once = {(seen.epoch, seen.seq): seen for seen in timeline}
+    """Return the reports by time of measuring, each once.
+
+    One that stands for others too (`plain.condensed`) goes before itself brought again.
+    """
+    once: dict[tuple[int, int], Observation] = {}
+    for seen in timeline:
+        known = once.get((seen.epoch, seen.seq))
+        if known is None or seen.left_out >= known.left_out:
+            once[seen.epoch, seen.seq] = seen
     return sorted(once.values(), key=lambda seen: (seen.at_ms, seen.seq))
 
 

@@ -46,6 +46,35 @@ def sound(look: Look) -> bool:
     )
 
 
+def grown(before: Observation, seen: Observation) -> bool:
+    """Return whether a report of a line that carried nothing tells that the one before was held."""
+    return (
+        seen.epoch == before.epoch
+        and seen.seq - 1 - seen.left_out == before.seq
+        and seen.backlog > before.backlog
+        and any(look.carried is False for look in before.circuits)
+    )
+
+
+def with_held(line: Iterable[Observation]) -> list[Observation]:
+    """Return reports in order of measuring, with those marked that stayed unanswered (`held`)."""
+    marked: list[Observation] = []
+    for seen in line:
+        if marked and not marked[-1].late and not marked[-1].held and grown(marked[-1], seen):
+            marked[-1] = replace(marked[-1], held=True)
+        marked.append(seen)
+    return marked
+
+
+def with_last_held(line: list[Observation]) -> list[Observation]:
+    """Return reports whose last is taken for held like the one before: nothing follows it yet."""
+    if len(line) < 2 or not line[-2].held or line[-1].late:
+        return line
+    if all(look.carried is not False for look in line[-1].circuits):
+        return line
+    return [*line[:-1], replace(line[-1], held=True)]
+
+
 def condensed(line: Iterable[Observation]) -> list[Observation]:
     """Return reports in order of measuring with the midst of long stretches alike left out.
 

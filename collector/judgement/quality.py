@@ -25,6 +25,10 @@ WINDOW_MS: Final = 120_000
 LEAST_SPAN_MS: Final = 50_000
 LEAST_SAMPLES: Final = 3
 LEAST_LOST: Final = 3
+SETTLING: Final = 2
+"""Cycles after a fall that tell in part of the fall: what was asked before the line was back."""
+LATELY: Final = 3
+"""Samples that tell how lossy a line has become."""
 CLEAR_LOST: Final = 1
 """So many lost packets are still no loss."""
 FULL: Final = 0.9
@@ -44,9 +48,14 @@ class Quality:
     """When, and what."""
     _unsound_ms: int = -WINDOW_MS
     """When a reading was last beyond a bound by itself, or a packet lost."""
+    _settling: int = 0
+    """So many samples more are let pass."""
 
     def add(self, at_ms: int, look: Look) -> Slow | None:
         """Take one cycle's readings; return what is worse than its bounds now."""
+        if self._settling:
+            self._settling -= 1
+            return self.slow
         self.take(at_ms, look)
         if not self._within(look):
             self._unsound_ms = at_ms
@@ -66,7 +75,7 @@ class Quality:
     def is_calm(self, at_ms: int, look: Look) -> bool:
         """Return whether readings are within all bounds, after two minutes of such ones."""
         long_ago = at_ms - self._unsound_ms > self.window_ms
-        return self.slow is None and long_ago and self._within(look)
+        return self.slow is None and long_ago and not self._settling and self._within(look)
 
     def take(self, at_ms: int, look: Look) -> None:
         """Take readings that change nothing (`is_calm`)."""
@@ -87,7 +96,13 @@ class Quality:
     def forget(self) -> None:
         """Begin anew: after a silence the old readings say nothing."""
         self._samples.clear()
+        self._settling = SETTLING
         self.slow, self.since_ms = None, None
+
+    def loss(self) -> float:
+        """Return the share of packets lost, the more of two minutes and lately."""
+        looks = [look for _, look in self._samples]
+        return max(_loss(looks), _loss(looks[-LATELY:]))
 
     def _worse(self, looks: list[Look]) -> Slow | None:
         sent, lost = sum(one.sent for one in looks), sum(one.lost for one in looks)
@@ -127,6 +142,12 @@ class Quality:
 
     def _clear(self, looks: list[Look]) -> bool:
         return sum(one.lost for one in looks) <= CLEAR_LOST
+
+
+def _loss(looks: list[Look]) -> float:
+    sent = sum(one.sent + one.first_hop_sent for one in looks)
+    lost = sum(one.lost + one.first_hop_lost for one in looks)
+    return lost / sent if sent else 0.0
 
 
 def _median(values: Iterable[float | None]) -> float | None:

@@ -4,8 +4,8 @@ This is where small things are made to belong to great ones, so that one fault i
 
 - a cycle or two of 'first hop lost' beside a plainer finding is that finding, seen a poll early;
 - a restart of under 5 min between failing probes belongs to the fault (people pull the plug);
-- a line that is good again within 5 min of power, gateway or port adds that tail to them:
-  terminals take their time to start.
+- a line that is good again within 5 min of power, gateway or port, or fails for them again, adds
+  that tail to them: terminals take their time to start.
 """
 
 from __future__ import annotations
@@ -230,7 +230,7 @@ def _tails(found: list[Run]) -> list[Run]:
             and run.failing
             and run.face not in _LOCAL
             and later is not None
-            and later.face is Face.GOOD
+            and (later.face is Face.GOOD or later.face in _LOCAL)
             and run.length_ms <= TAIL_MS
         ):
             line[-1] = replace(last, end_ms=run.end_ms)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from collector.judgement.clock import Clock
-from collector.judgement.faces import FAILING, Face, face
-from collector.judgement.plain import follows, sound
+from collector.judgement.faces import FAILING, Face, face, went_by
+from collector.judgement.plain import follows, grown, sound
 from collector.judgement.quality import WINDOW_MS, Quality
 from collector.judgement.runs import WEAK_CYCLES
 from collector.judgement.state import GONE, SERVICE_FAILS, Flap, Signal, Standing
@@ -28,6 +28,9 @@ CORE_SLACK_MS: Final = 150_000
 """A line is called degraded since the begin of its two minutes."""
 _RESTING: Final = frozenset({State.UP, State.UNKNOWN})
 """Of a line or service that may be forgotten: good, or never asked."""
+SELDOM: Final = 0.03
+NEVER: Final = 0.001
+"""How improbable it must be that a lossy line alone made checks fail."""
 DNS: Final = "dns"
 """Stands for the resolvers among the services."""
 
@@ -56,6 +59,13 @@ class ServiceNow:
     failing_ms: int = 0
     stage: str = ""
     run: int | None = None
+    chance: float = 1.0
+    """Of so many failures in a row by the line's loss alone."""
+
+    @property
+    def touched(self) -> bool:
+        """Whether it fails, and hardly by the line's loss."""
+        return self.failed > 0 and self.chance <= SELDOM
 
 
 @dataclass(slots=True)
@@ -183,6 +193,9 @@ class Scene:
             now.flap = now.flap.rise(seen.received_ms)
             for line in now.lines.values():
                 line.quality.forget()
+        if now.last is not None and grown(now.last, seen):
+            # The one before stayed unanswered: this one is taken to, until the next says not.
+            seen = replace(seen, held=True)
         now.last = seen
         slow = False
         for look in seen.circuits:
@@ -246,7 +259,9 @@ class Scene:
         if found in FAILING:
             line.failing_ms = line.failing_ms if line.failed else seen.at_ms
             line.failed += 1
-            if line.failed < WEAK_CYCLES and look.port is not False:
+            # A report that came this way was carried: what its gateway says of the port is old.
+            sure = look.port is False and not went_by(seen, look)
+            if line.failed < WEAK_CYCLES and not sure:
                 return
             if line.standing.state is not State.DOWN:
                 line.flap = line.flap.fall(seen.received_ms)
@@ -268,8 +283,9 @@ class Scene:
         """Judge services only over a good line: one that is down explains them all."""
         primary = now.site.primary
         look = None if primary is None else seen.look(primary.id)
-        if look is None or not look.beyond:
+        if primary is None or look is None or not look.beyond:
             return
+        loss = now.lines[primary.id].quality.loss()
         said = [(one.service, one.good, one.stage.name.lower(), one.run) for one in seen.services]
         if look.resolver is not None:
             said.append((DNS, look.resolver, "resolve", look.resolver_run))
@@ -285,7 +301,8 @@ class Scene:
             one.failing_ms = one.failing_ms if one.failed else seen.at_ms
             one.failed += 1
             one.stage = stage
-            if one.failed >= SERVICE_FAILS:
+            one.chance = loss**one.failed
+            if one.failed >= SERVICE_FAILS and one.chance <= NEVER:
                 one.standing = one.standing.signal(Signal.DEAD, one.failing_ms)
 
     def _without_public(self) -> tuple[frozenset[str], int]:

@@ -223,7 +223,7 @@ def _services(scene: Scene) -> list[Trouble]:
         for service, one in now.services.items():
             asking[service] += 1
             # What fails with the provider's core belongs to it.
-            if one.failed and not (core is not None and core.explains(code, one.failing_ms)):
+            if one.touched and not (core is not None and core.explains(code, one.failing_ms)):
                 failing[service].append(now)
     # A name that no resolver tells is no fault of the service's.
     unresolved = {now.site.code for now in failing.get(DNS, ())}

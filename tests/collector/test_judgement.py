@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from collector.judgement.common import groups_of
 from collector.judgement.evidence import Look, Observation
 from collector.judgement.outages import Context, Finding, read
+from collector.judgement.quality import Quality
 from collector.judgement.state import FLAP_CALM_MS, TRANSITIONS, Flap, Signal
 from collector.live import State
 from collector.stretches import COUNTABLE_CAUSES, Kind
-from inventory.model import Circuit, Inventory, Site, Ups, Upstream
+from inventory.model import Bounds, Circuit, Inventory, Site, Ups, Upstream
 from tabuah.report import Occasion
 
 INTERVAL_MS = 10_000
@@ -191,3 +192,21 @@ def test_the_table_of_states_is_the_documented_one() -> None:
         for signal, cell in zip(head[1:], row[1:], strict=True)
     }
     assert table == TRANSITIONS
+
+
+def test_what_a_mended_line_lost_before_is_not_held_against_it() -> None:
+    quality = Quality(Bounds(0.1, 0.02, 0.03))
+    quality.forget()
+    for number in range(30):
+        lost = 12 if number == 0 else 4 if number == 1 else 0
+        look = Look("telkom", first_hop=True, public=True, sent=15, lost=lost, rtt_us=20_000)
+        assert quality.add(BEGIN_MS + number * INTERVAL_MS, look) is None
+
+
+def test_the_loss_of_a_line_is_known_as_soon_as_it_begins() -> None:
+    quality = Quality(Bounds(0.1, 0.02, 0.03))
+    for number in range(12):
+        lost = 0 if number < 9 else 2
+        look = Look("telkom", first_hop=True, public=True, sent=4, lost=lost)
+        quality.add(BEGIN_MS + number * INTERVAL_MS, look)
+    assert quality.loss() == 0.5

@@ -192,6 +192,7 @@ class _Office:
     def _send(self, made: list[tuple[int, Yaml, Report]]) -> list[tuple[int, int, bool, Report]]:
         sent: list[tuple[int, int, bool, Report]] = []
         held: list[tuple[int, Report]] = []
+        deaf = 0
         for t, stretch, report in made:
             if stretch.get("held"):
                 held.append((t, report))
@@ -199,7 +200,8 @@ class _Office:
             if stretch.get("dropped"):
                 continue
             arrives = t + TRIP_MS
-            about = Agent(srtt_ms=TRIP_MS, backlog=len(held))
+            about = Agent(srtt_ms=TRIP_MS, backlog=len(held) + deaf)
+            deaf = deaf + 1 if stretch.get("deaf") else 0
             sent.append((arrives, t, False, replace(report, agent=about)))
             for index, (then, late) in enumerate(held):
                 sent.append((arrives + 500 + 2 * index, then, True, late))
@@ -253,6 +255,8 @@ class _Office:
             found.append(self._one(name, role, good, hop_rtt if name == "first_hop" else rtt))
         if "dns" in asked:
             good = "dns" not in lost and "public" not in lost
+            if "loss" in stretch:
+                good = good and self.rng.random() >= stretch["loss"]
             found.append(self._one("resolver", Role.PUBLIC, good, rtt, kind=Kind.DNS))
         services = stretch.get("services", {})
         for service in self.office.get("services", ()):
