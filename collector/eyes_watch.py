@@ -33,8 +33,9 @@ SAY_AGAIN_MS: Final = 5_000
 """How often the judge is told what has not changed."""
 REFUSALS_MS: Final = 30_000
 """The same for refusals and traps, which may come a thousand times a second."""
-LATE_MS: Final = 3_000
-"""Past the shortest interval: with no report for so long and no reference, nobody is heard."""
+LATE_MS: Final = 5_000
+"""Past the shortest interval: with no report for so long and no reference, nobody is heard. While
+references fail, falls are held until an interval and 7 s after a cut: this must be less."""
 NEVER_S: Final = 60.0
 """When a reference that never answered is complained of."""
 

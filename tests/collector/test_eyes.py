@@ -309,7 +309,7 @@ async def test_with_all_references_lost_and_a_report_heard_the_line_is_not_cut()
     await judge.run(1.0)
     assert judge.collector[-1].references is False
     assert judge.collector[-1].hearing, "it has not listened long enough to miss anybody"
-    await judge.run(4.0)
+    await judge.run(6.0)
     assert not judge.collector[-1].hearing
 
 
