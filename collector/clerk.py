@@ -47,6 +47,9 @@ SLOW_S: Final = 0.05
 PAUSES: Final = 4
 """A ruling that took longer than `SLOW_S` is followed by a pause of so many times its length: where
 thousands fall at once, the court takes a fifth of the loop and no more."""
+LATE_MOST: Final = 20_000
+"""Late reports held in memory, some 15 MB."""
+CATCH_UP_S: Final = 1.0
 RETRY_S: Final = 5.0
 BEFORE_MS: Final = 600_000
 """Of an office with open trouble, so much before it is read at a start."""
@@ -77,6 +80,8 @@ class Clerk:
         self._last: dict[str, _Last] = {}
         """The newest report of each office before the court."""
         self._late: deque[Row] = deque()
+        self._owed: dict[str, tuple[int, int]] = {}
+        """Offices of which late reports are to be read from the store: measured from, and until."""
         self._unwritten: list[tuple[Subject, Json]] = []
         self._filled = asyncio.Event()
         self._watched: dict[str, tuple[str, ...]] = {}
@@ -113,8 +118,16 @@ class Clerk:
             self._last[code] = _Last(kept, report)
 
     def late(self, row: Row) -> None:
-        """Take a report out of a spool: it is read when there is time."""
-        self._late.append(row)
+        """Take a report out of a spool: it is read when there is time.
+
+        When a province returns there are more than memory should hold: theirs are read again from
+        the store (`catch_up`).
+        """
+        if len(self._late) < LATE_MOST and row.site not in self._owed:
+            self._late.append(row)
+            return
+        first_ms, last_ms = self._owed.get(row.site, (row.time_ms, row.time_ms))
+        self._owed[row.site] = (min(first_ms, row.time_ms), max(last_ms, row.time_ms))
 
     def silent(self, site: str, since_ms: int, now_ms: int) -> None:
         """Note that an office has fallen silent, or was so before the start."""
@@ -281,6 +294,30 @@ class Clerk:
             if writing is not None:
                 await writing  # it was under way when we were told to stop
             await self._write_down()
+
+    async def catch_up(self, store: Store) -> None:
+        """Read late reports again that memory did not hold, until cancelled."""
+        while True:
+            await asyncio.sleep(CATCH_UP_S)
+            if not self._owed or len(self._late) > LATE_MOST // 2:
+                continue
+            site, (first_ms, last_ms) = next(iter(self._owed.items()))
+            most = LATE_MOST // 2
+            try:
+                rows = await asyncio.to_thread(store.reports, site, first_ms, last_ms + 1, most)
+            except TabuahError as error:
+                log.error("late reports are not judged yet: %s", error)  # noqa: TRY400
+                await asyncio.sleep(RETRY_S)
+                continue
+            now_first_ms, now_last_ms = self._owed.pop(site)
+            # More may have come while the disk was read, or there was more than is read at once.
+            if now_first_ms < first_ms:
+                self._owed[site] = (now_first_ms, now_last_ms)
+            elif len(rows) == most:
+                self._owed[site] = (rows[-1].time_ms + 1, now_last_ms)
+            elif now_last_ms > last_ms:
+                self._owed[site] = (last_ms + 1, now_last_ms)
+            self._late.extend(row for row in rows if row.late)
 
     def _read(self, store: Store, now_ms: int) -> tuple[Book, list[Row], list[Row]]:
         """Return the ledger, each office's newest report, and those that are to be judged anew."""

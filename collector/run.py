@@ -228,6 +228,7 @@ class Program:
             for work in (
                 self._collector.committer.run(),
                 self._collector.clerk.run(),
+                self._collector.clerk.catch_up(store),
                 self._collector.watch.run(self._collector.mishaps),
                 self._collector.traps.run(self._collector.mishaps),
                 self._tick(),

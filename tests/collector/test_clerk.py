@@ -11,7 +11,7 @@ import pytest
 
 from collector import clerk as clerks
 from collector.clerk import Clerk
-from collector.judgement.evidence import Cause
+from collector.judgement.evidence import Cause, Confidence
 from collector.judgement.ledger import Entry, Json, Subject
 from collector.judgement.record import read_book
 from collector.ledger_store import LedgerStore
@@ -109,3 +109,33 @@ async def test_a_disk_that_refuses_delays_the_ledger_and_loses_nothing(
         clerk.tick(_at(3))
         subjects = [entry.subject for entry in await _until_written(ledger, clerk)]
         assert subjects == [Subject.WATCH, Subject.OUTAGE, Subject.INCIDENT]
+
+
+async def test_more_late_reports_than_memory_holds_are_read_again_from_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clerks, "LATE_MOST", 6)
+    monkeypatch.setattr(clerks, "CATCH_UP_S", 0.01)
+    with Store.open(tmp_path) as store:
+        clerk = Clerk(INVENTORY, LedgerStore(store))
+        rows = [_live(seq) for seq in range(1, 7)]
+        late = [_cut(seq, _at(30) + 500) for seq in range(7, 30)]
+        store.append([*rows, *late, _live(30)])
+        for row in rows:
+            clerk.live(Kept(row))
+        clerk.silent(SITE, _at(6), _at(8))
+        clerk.tick(_at(8))
+        clerk.live(Kept(_live(30)))
+        for row in late:
+            clerk.late(row)
+        catching_up = asyncio.create_task(clerk.catch_up(store))
+        while clerk._owed or clerk._late:
+            clerk.tick(_at(31))
+            await asyncio.sleep(0.01)
+        clerk.tick(_at(31))
+        catching_up.cancel()
+        await asyncio.gather(catching_up, return_exceptions=True)
+        (outage,) = clerk.outages()
+        assert (outage.began_ms, outage.ended_ms) == (_at(7), _at(30))
+        assert outage.confidence is Confidence.FINAL
+        assert len(clerk._court.judge.kept(SITE)) <= 30
