@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from collector.judgement.clock import LASTS_MS, Clock
 from collector.judgement.court import Court
 from collector.judgement.evidence import Look, Observation
 from collector.judgement.tracking import Incident
+from collector.live import State
 from inventory.model import Circuit, Inventory, Site
+from tests.support.centre import centre
 
 SITE = "13.02.10"
 SECOND = 1000
@@ -70,3 +75,20 @@ def test_it_is_an_incident_of_its_own_in_the_lowest_voice_and_survives_a_restart
     assert run(again, 3_600_000, 120 * SECOND, 12) == []
     (ended,) = run(again, 0, 300 * SECOND, 12)
     assert (ended.id, ended.open) == (begun.id, False)
+
+
+async def test_people_are_told_of_it_as_of_the_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with centre(tmp_path, monkeypatch) as lone:
+        office = lone.office()
+        for seq in range(1, 10):
+            hour_ahead = lone.clock.time_ns() // 1_000_000 + 3_600_000
+            office.reports(seq, wall_ms=hour_ahead)
+            lone.wait(10)
+        await lone.has_said(1)
+        (message,) = lone.said
+        assert message.incident.alertname == "TabuahClockSkew"
+        assert message.incident.severity == "info"
+        assert "Jam perangkat" in message.summary
+        assert lone.state() is State.UP
