@@ -17,6 +17,7 @@ BENCHMARKS = {
     "codec": "CPU of receiving and sending one report inform; beside pysnmp and net-snmp",
     "receive": "the collector end to end, reports on disk; beside snmptrapd",
     "fleet": "83,762 offices at 8,376 reports a second, 8,000,000 rows; beside its peers",
+    "traps": "what a trap costs, and what a flood of them costs acknowledgements",
     "page": "the metrics page for 7,285 sites; beside prometheus-client",
     "lossy": "no false outage at 5 to 30 % loss each way (16 minutes, root)",
     "judge": "a year of 14 offices with their faults through the court, and its months",

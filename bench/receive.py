@@ -103,12 +103,17 @@ def _both(configs: Path, port: int, pid: int, window: int) -> Figures:
     paced = (*common, "--seconds", str(SECONDS), "--rate", str(RATE))
     fast = (*common, "--seconds", str(SECONDS / 2), "--window", str(window))
     return {
-        "at_rate": _median_of([_load(paced) for _ in range(REPETITIONS)]),
-        "flat_out": _median_of([_load(fast) for _ in range(REPETITIONS)]),
+        "at_rate": _median_of([load(paced) for _ in range(REPETITIONS)]),
+        "flat_out": _median_of([load(fast) for _ in range(REPETITIONS)]),
     }
 
 
-def _load(argv: tuple[str, ...]) -> dict[str, float]:
+def load(argv: tuple[str, ...]) -> dict[str, float]:
+    """Run `bench.load` and return what it says.
+
+    Raises:
+        BenchError: it failed.
+    """
     say("receive:", " ".join(argv[-8:]))
     done = subprocess.run(
         argv, capture_output=True, text=True, check=False, timeout=180, env=environment()
