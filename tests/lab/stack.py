@@ -138,6 +138,13 @@ class Stack:
 
     def start_agent(self, office: Office) -> None:
         """Enrol an office with the centre and start its agent on its own host."""
+        config = self.enrol(office)
+        argv = (*TABUAH, "agent", "run", "--config", str(config))
+        log = self.folder / f"agent-{self.codes[office]}.log"
+        self.agents[office] = self.lab.popen(office.host, argv, log)
+
+    def enrol(self, office: Office) -> Path:
+        """Return an office's agent TOML, made if it is not there."""
         code = self.codes[office]
         config = self.folder / f"agent-{code}.toml"
         if not config.exists():
@@ -152,9 +159,7 @@ class Stack:
             )
             assert found == 1, "enrol writes where the agent's data is"
             config.write_text(text)
-        argv = (*TABUAH, "agent", "run", "--config", str(config))
-        log = self.folder / f"agent-{code}.log"
-        self.agents[office] = self.lab.popen(office.host, argv, log)
+        return config
 
     def config(self, office: Office) -> Path:
         """Return an office's agent TOML."""

@@ -47,11 +47,11 @@ _SITE = """\
 {upstream}    circuits:
       - {{id: telkom, provider: Telkom, technology: fibre, bandwidth: {{down: {mbit}, up: {mbit}}}}}
 {backup}    probes:
-      - {{name: router, ping: {gateway}, role: gateway, every: {every}s, timeout: 1s}}
-      - {{name: hop, ping: {hop}, role: first_hop, count: {count}, every: {every}s, timeout: 1s{by}}}
-      - {{name: dc, udp: "{centre}:{reflect}", role: centre, count: {count}, every: {every}s, timeout: 1s{by}}}
-      - {{name: anchor, ping: {anchor}, role: public, count: {count}, every: {every}s, timeout: 1s{by}}}
-      - {{name: resolver, dns: {{server: {anchor}, name: siak.example}}, role: public, every: {every}s, timeout: 1s{by}}}
+      - {{name: router, ping: {gateway}, role: gateway, every: {every}s, timeout: 2s}}
+      - {{name: hop, ping: {hop}, role: first_hop, count: {count}, every: {every}s, timeout: 2s{by}}}
+      - {{name: dc, udp: "{centre}:{reflect}", role: centre, count: {count}, every: {every}s, timeout: 2s{by}}}
+      - {{name: anchor, ping: {anchor}, role: public, count: {count}, every: {every}s, timeout: 2s{by}}}
+      - {{name: resolver, dns: {{server: {anchor}, name: siak.example}}, role: public, every: {every}s, timeout: 2s{by}}}
 {other}    devices:
       - name: router
         host: {gateway}
@@ -165,9 +165,11 @@ class TownStack(Stack):
             self._write_inventory()
             self.start_collector()
             for office in self.lab.offices:
+                self.enrol(office)
+            for office in self.lab.offices:
                 self.start_agent(office)
             for office in self.lab.offices:
-                self.await_state(office, "up", 60)
+                self.await_state(office, "up", 120)
         except BaseException:
             self.close()
             raise
@@ -211,7 +213,7 @@ class TownStack(Stack):
 
 _BACKUP = "      - {id: lte, role: backup, provider: Lain, technology: lte, interface: eth1}\n"
 _OTHER = (
-    "      - {{name: other, ping: {anchor}, role: public, count: 5, every: {every}s, timeout: 1s, "
+    "      - {{name: other, ping: {anchor}, role: public, count: 5, every: {every}s, timeout: 2s, "
     "circuit: lte}}\n"
 )
 
