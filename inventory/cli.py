@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from operator import attrgetter
 from pathlib import Path
 
 import click
 
 from inventory.check import Gap, gaps
+from inventory.importing import plan, write
 from inventory.load import load
 from inventory.model import HEAD, Inventory
 from tabuah.errors import ConfigError, Problem
@@ -71,6 +73,63 @@ def check(context: click.Context, directory: Path, output: str) -> None:
             click.echo(line)
     if errors:
         context.exit(ConfigError.exit_code)
+
+
+@inventory.command("import")
+@click.argument("table", metavar="FILE.csv", type=click.Path(path_type=Path))
+@click.option(
+    "--inventory",
+    "directory",
+    metavar="DIR",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The inventory; its inventory.yaml must be there.",
+)
+@click.option(
+    "--group-by",
+    type=click.Choice(["kabupaten", "kecamatan"]),
+    default="kabupaten",
+    show_default=True,
+    help="What each file of DIR/sites holds.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be written, and write nothing.")
+@click.option(
+    "--overwrite", is_flag=True, help="Replace files of a group's name that are written by hand."
+)
+def import_(*, table: Path, directory: Path, group_by: str, dry_run: bool, overwrite: bool) -> None:
+    """Take the sites of a table into DIR/sites, one file for each kabupaten.
+
+    The first line names the columns, in any order; code and name are needed. Comma, semicolon
+    or tab separates; save it as UTF-8. Every row is checked as YAML is, and nothing is written
+    when one is wrong. Done again, it changes only what is different in the table. Sites that
+    the table lacks stay, and so does whatever was written by hand.
+
+    \b
+    Columns:
+      code name kind kecamatan kabupaten lat lon precision upstream power_group ups hours
+      address interval services            several services with spaces between them
+      contact phone email                  better as env:NAME
+      circuit provider product technology sid interface down up
+      availability monthly_fee formula min_outage mttr
+      gateway first_hop public             a host to ping, probes of these roles
+      centre                               HOST:PORT, the collector's reflector
+
+    \b
+    Examples:
+      tabuah inventory import desa.csv --inventory /etc/tabuah --dry-run
+      tabuah inventory import desa.csv --inventory /etc/tabuah --group-by kecamatan
+
+    \b
+    The smallest table:
+      code,name,kecamatan,kabupaten
+      13.02.10.2001,Kantor Wali Nagari Koto Baru,Kubung,Kabupaten Solok
+    """  # noqa: D301 - click needs the backspace itself
+    todo = plan(table, directory, attrgetter(group_by), overwrite=overwrite)
+    if not dry_run:
+        write(todo)
+    for path in todo.files:
+        click.echo(f"{'would write' if dry_run else 'wrote'} {path}", err=True)
+    click.echo(f"{todo.new} new, {todo.changed} changed, {todo.unchanged} unchanged")
 
 
 def _missing_files(loaded: Inventory) -> tuple[Gap, ...]:

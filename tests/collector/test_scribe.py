@@ -195,7 +195,7 @@ async def test_a_real_prometheus_takes_the_page_of_five_hundred_sites_whole(tmp_
         with prometheus(folder, scrape=port) as made:
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{made.port}") as client:
                 found: dict[str, float] = {}
-                for _ in range(60):
+                for _ in range(120):
                     found = await ask(
                         client, 'tabuah_probe_rtt_seconds{probe="anchor",stat="mean"}'
                     )

@@ -62,7 +62,7 @@ def prometheus(
 ) -> Iterator[Database]:
     """Give a Prometheus that takes remote writes, and late ones up to WINDOW_S.
 
-    With `scrape` it asks for the metrics page at that port, each second.
+    With `scrape` it asks for the metrics page at that port, each five seconds.
     """
     folder.mkdir(exist_ok=True)
     config = folder / "prometheus.yml"
@@ -71,7 +71,7 @@ def prometheus(
         f"""
 storage: {{tsdb: {{out_of_order_time_window: {WINDOW_S}s}}}}
 scrape_configs:
-  - {{job_name: tabuah, scrape_interval: 1s, static_configs: [{{targets: {targets}}}]}}
+  - {{job_name: tabuah, scrape_interval: 5s, scrape_timeout: 5s, static_configs: [{{targets: {targets}}}]}}
 """
     )
     with _running(
