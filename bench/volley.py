@@ -66,11 +66,11 @@ def _sections(variant: int, seq: int) -> bytes:
     return block.pack(reports.report(f"variant {variant}", 1, seq)).octets[1 + _HEAD.size :]
 
 
-def packed(number: int, seq: int, wall_ms: int) -> Packed:
+def packed(number: int, seq: int, wall_ms: int, interval_ms: int = reports.INTERVAL_MS) -> Packed:
     """Return an office's report: the same for the same arguments."""
     boot_id = reports.BOOT_ID[:8] + number.to_bytes(8, "big")
     uptime_ms = wall_ms - 1_700_000_000_000
-    head = _HEAD.pack(EPOCH + number, seq, wall_ms, uptime_ms, boot_id, reports.INTERVAL_MS, 0)
+    head = _HEAD.pack(EPOCH + number, seq, wall_ms, uptime_ms, boot_id, interval_ms, 0)
     return block.unpack(bytes((block.VERSION,)) + head + _sections(number % _VARIANTS, seq))
 
 
@@ -136,7 +136,10 @@ class Volley:
         )
 
     def _packed(self, turn: int, number: int, seq: int) -> Packed:
-        return packed(number, seq, self.wall_ms + round(self.due_s(turn) * 1000))
+        due_s = self.due_s(turn)
+        # Nobody is to be taken for silent before its turn comes again.
+        interval_s = self.due_s(turn + self._sites) - due_s
+        return packed(number, seq, self.wall_ms + round(due_s * 1000), round(interval_s * 1000))
 
 
 @lru_cache(maxsize=_VARIANTS)
