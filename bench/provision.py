@@ -53,7 +53,7 @@ BAD: Mapping[str, Change] = {
     "firewall drops the agent's port": lambda _o: {"extra_forward": ["udp dport 10162 drop"]},
     "LAN address wrong, SSH stays": lambda o: _addresses(f"{o.wan}/24", "192.168.1.3/24"),
     "DNS broken": lambda _o: {"extra_forward": ["udp dport 53 drop"]},
-    "MTU black hole": lambda _o: {"extra_forward": ["meta length > 1000 drop"]},
+    "MTU black hole": lambda _o: {"forward_first": ["meta length > 1000 drop"]},
     "refused half-way": lambda _o: {
         "sysctl": {"net.ipv4.tcp_fin_timeout": "40"},
         "routes": [{"to": "default", "via": "10.99.99.99", "dev": "wan0"}],

@@ -64,6 +64,7 @@ peers() {
     want cc "gcc libc6-dev"
     want ip iproute2
     want nft nftables
+    want conntrack conntrack
     want ping iputils-ping
     want sshd openssh-server
     want vtysh frr

@@ -110,7 +110,7 @@ capture_stdin() {
 
 need() { # SCOPE: the programs that it takes
     programs="awk cmp cut grep ip sed setsid sort sync tail tr"
-    [ ! -e "$1/nftables" ] || programs="$programs nft unshare"
+    [ ! -e "$1/nftables" ] || programs="$programs nft unshare conntrack"
     [ ! -e "$1/frr" ] || programs="$programs vtysh frr-reload.py"
     for program in $programs; do
         command -v "$program" >/dev/null || die "this device has no '$program'"
@@ -193,8 +193,15 @@ install_sysctl() {
     done <"$1"
 }
 
-# One transaction of the kernel: there is no moment with no rules, or with half of them.
-install_nftables() { { echo "flush ruleset" && cat "$1"; } | nft -f -; }
+# One transaction of the kernel: there is no moment with no rules, or with half of them. Flows that
+# the old rules let in would go on under 'ct state established' and hide that no new one gets in:
+# they are forgotten, so that what the office reports afterwards is true of the new rules.
+install_nftables() {
+    if nft -s list ruleset | cmp -s - "$1"; then
+        return 0
+    fi
+    { echo "flush ruleset" && cat "$1"; } | nft -f - && conntrack -F >/dev/null 2>&1
+}
 
 install_ip() { # SCOPE WANTED
     mkdir -p "$R" || return

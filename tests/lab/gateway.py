@@ -20,7 +20,7 @@ from tests.lab.machine import LabError, environment, ip
 from tests.lab.net import GATEWAY_LAN, Lab, Office
 from tests.lab.rules import nat_table
 
-PROGRAMS = ("sshd", "vtysh", "frr-reload.py", "unshare", "nsenter")
+PROGRAMS = ("sshd", "vtysh", "frr-reload.py", "conntrack", "unshare", "nsenter")
 _FRR = "/usr/lib/frr"
 _SSHD = """\
 Port 22

@@ -50,6 +50,8 @@ _SITE = """\
 """  # noqa: E501 - lines of YAML
 
 
+SECRETS = {"wg": "aW5pLWt1bmNpLXJhaGFzaWE=", "ppp": "sandi-telkom-sangat-rahasia"}
+
 _TOWN = """
 import http.server, socket, threading
 names = socket.socket(type=socket.SOCK_DGRAM)
@@ -164,6 +166,11 @@ class Managed:
         said = json.loads(self.config("history", "-o", "json").stdout)
         return {each["site"]: each["state"] for each in reversed(said)}
 
+    def last_id(self, office: Office) -> str:
+        """Return the id of an office's newest transaction."""
+        said = self.config("history", self.codes[office], "-o", "json").stdout
+        return str(json.loads(said)[0]["id"])
+
     def reports(self, office: Office) -> list[ReportSaid]:
         """Return an office's reports."""
         status, text = self._centre.get(f"{WEB}/api/v1/sites/{self.codes[office]}/reports")
@@ -204,6 +211,8 @@ class Managed:
         self.inventory.mkdir()
         (self.inventory / "provision").mkdir()
         (self.inventory / "community").write_text(f"{COMMUNITY}\n")
+        for name, secret in SECRETS.items():
+            (self.inventory / f"secret-{name}").write_text(secret)
         text = "organisation: Laboratorium\nlanguage: en\nsites:\n"
         for office, code in self.codes.items():
             text += _SITE.format(
@@ -270,4 +279,13 @@ def _vars(office: Office) -> dict[str, Any]:
         "ntp": [CENTRE],
         "frr": True,
         "frr_routes": [{"to": "10.77.0.0/24", "via": "Null0"}],
+        # Only files here: no kernel of a laboratory has the interfaces.
+        "wireguard": {
+            "address": f"{_managed(office)}/32",
+            "private_key": "file:secret-wg",
+            "peer_key": "cGVlcg==",
+            "endpoint": f"{CENTRE}:51820",
+            "networks": ["10.50.0.0/16"],
+        },
+        "pppoe": {"interface": "wan0", "user": "kantor@telkom", "password": "file:secret-ppp"},
     }

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
+from contextlib import suppress
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from tests.lab.machine import LabError, stop
-from tests.lab.managed import WINDOW_S, Managed
+from tests.lab.managed import SECRETS, WINDOW_S, Managed
 from tests.lab.net import Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.peer, pytest.mark.timeout(240)]
@@ -24,6 +28,15 @@ def managed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Managed]:
             yield running
     except LabError as error:
         pytest.fail(str(error))
+
+
+def _arguments() -> set[bytes]:
+    """Return what all processes were started with: anyone on a machine can read that."""
+    found = set()
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.add(place.read_bytes())
+    return found
 
 
 def test_a_good_push_is_confirmed_and_a_bad_one_undone_with_nobody_left_at_the_centre(
@@ -42,8 +55,12 @@ def test_a_good_push_is_confirmed_and_a_bad_one_undone_with_nobody_left_at_the_c
     }
     logs = {office: managed.folder / f"push-{office.number}.log" for office in plans}
     pushes = {office: managed.push(plan, logs[office]) for office, plan in plans.items()}
+    seen: set[bytes] = set()
     try:
-        assert pushes[good].wait(WINDOW_S + 30) == 0, logs[good].read_text()
+        while pushes[good].poll() is None:
+            seen |= _arguments()
+            time.sleep(0.2)
+        assert pushes[good].wait() == 0, logs[good].read_text()
         assert "10.200.0.9" in managed.gateways[good].config()
     finally:
         for office in bad:
@@ -62,6 +79,8 @@ def test_a_good_push_is_confirmed_and_a_bad_one_undone_with_nobody_left_at_the_c
     managed.config("resume")
     for office in bad:
         assert managed.gateways[office].config() == before[office]
+    assert any(b"deadman" in words for words in seen)
+    assert not [secret for secret in SECRETS.values() if any(secret.encode() in w for w in seen)]
     known = managed.states()
     assert known == {
         managed.codes[good]: "confirmed",
@@ -80,3 +99,47 @@ def test_a_confirmed_change_outlives_a_reboot_and_drift_from_it_is_seen(managed:
     drifted = managed.config("drift", managed.codes[good], check=False)
     assert drifted.returncode == 1
     assert "drop" in drifted.stdout
+
+
+def test_no_secret_is_in_what_a_push_leaves_behind(managed: Managed) -> None:
+    """It is on the gateway, for its owner alone, and in the folder of the inventory."""
+    office = managed.lab.offices[0]
+    assert SECRETS["ppp"] in managed.gateways[office].run("cat /etc/ppp/peers/telkom")
+    assert managed.gateways[office].run("stat -c %a /etc/ppp/peers/telkom").strip() == "600"
+    left = [path for path in managed.data.rglob("*") if path.is_file()]
+    left += [*managed.folder.glob("plan-*"), *managed.folder.glob("*.log")]
+    assert any(path.name == "journal.db" for path in left)
+    assert any(path.parent.name == "transcripts" for path in left)
+    for path in left:
+        octets = path.read_bytes()
+        assert not [s for s in SECRETS.values() if s.encode() in octets], path
+    shown = managed.config("show", managed.last_id(office)).stdout
+    assert "rahasia:" in shown
+    assert not [secret for secret in SECRETS.values() if secret in shown]
+
+
+_RACES = 40
+_RACE = """
+cd /var/lib && mkdir race && cd race
+export TABUAH_DEADMAN=/var/lib/race
+n=0
+while [ $n -lt {races} ]; do
+    d=tx-$n; mkdir -p $d/pre/files
+    for name in interfaces keys files.list log armed; do : >$d/$name; done
+    echo ok >$d/applied; echo yes >$d/restored.yes; echo no >$d/restored.no; : >$d/saved
+    sh {script} confirm $n >/dev/null 2>&1 &
+    sh {script} fire $n >/dev/null 2>&1 &
+    wait
+    ls $d | grep -c -x -e confirmed -e fired
+    ls $d | grep -x -e confirmed -e fired
+    n=$((n + 1))
+done
+"""
+
+
+def test_of_two_who_are_quick_one_wins_never_both_and_never_neither(managed: Managed) -> None:
+    script = files("provision.linux").joinpath("deadman.sh")
+    gateway = managed.gateways[managed.lab.offices[0]]
+    said = gateway.run(_RACE.format(script=script, races=_RACES)).split()
+    assert said[::2] == ["1"] * _RACES
+    assert set(said[1::2]) <= {"confirmed", "fired"}
