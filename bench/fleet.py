@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import shutil
 import socket
@@ -89,7 +90,7 @@ def measure(
             reflect=f"127.0.0.1:{free_port()}",
             http=f"127.0.0.1:{free_port(socket.SOCK_STREAM)}",
         )
-        engine_id = _found(centre, sites, rows)
+        engine_id = _found(centre, sites, rows, SOAK_RATE if soak_s else rate)
         found: Figures = {"sites": sites, "rows_before": rows, "rate": rate}
         began = time.monotonic()
         with running(pinned(COLLECTOR_CORE, centre.argv()), centre.log) as process:
@@ -131,14 +132,15 @@ def pinned(core: int, argv: list[str]) -> list[str]:
     return [taskset, "--cpu-list", str(core), *argv]
 
 
-def _found(centre: Centre, sites: int, rows: int) -> bytes:
+def _found(centre: Centre, sites: int, rows: int, rate: float) -> bytes:
     """Found a collector with an enrolled fleet and a past; return its engine ID."""
     codes = [volley.code(number) for number in range(sites)]
     data = centre.folder / "data"
     engine_id = Identity.open(data).engine_id
     enrolled.enrol(data, codes)
     say(f"fleet: an inventory of {sites} offices")
-    centre.write_inventory([Site(one) for one in codes])
+    interval = f"{math.ceil(sites / rate)}s"
+    centre.write_inventory([Site(one, interval) for one in codes])
     with Store.open(data) as store:
         if sum(1 for _ in _tables(data)) == 0:
             now_ms = time.time_ns() // 1_000_000
