@@ -2,11 +2,12 @@
 
 Two lanes. The *live* lane carries the newest report: it goes out when it is made, and again
 every `max(0.5 s, 1.5 x smoothed RTT)` until it is acknowledged or a newer one takes its
-place. The *history* lane carries what the spool holds, oldest first, many reports in one inform
-and several informs at once, beside the live lane and only while that one is being answered: on a
-dead line it is silent. It takes a share of the line and no more (`agent.pacing`), has as many
-informs under way as acknowledgements come back, and begins after a return at a moment of its own,
-lest ten thousand offices that return together speak at once.
+place; before anything was ever answered, after 1, 2, 4 and 8 s. The *history* lane carries what
+the spool holds, oldest first, many reports in one inform and several informs at once, beside the
+live lane and only while that one is being answered: on a dead line it is silent. It takes a share
+of the line and no more (`agent.pacing`), has as many informs under way as acknowledgements come
+back, and begins after a return at a moment of its own, lest ten thousand offices that return
+together speak at once.
 
 A report is *kept* (written to the spool, fsynced) when it has gone unanswered for `KEEP_AFTER`,
 or is overtaken: a healthy line writes nothing to flash, and a killed agent loses one report.
@@ -41,7 +42,10 @@ KEEP_AFTER: Final = 3.0
 """Seconds without an answer after which a live report is written to flash."""
 RETRY_LEAST: Final = 0.5
 RETRY_UNKNOWN: Final = 1.0
-"""Seconds between tries until a round trip is known (RFC 6298 2.1)."""
+"""Seconds to the first retry until a round trip is known (RFC 6298 2.1)..."""
+RETRY_UNKNOWN_MOST: Final = 8.0
+"""... and to later ones, each twice as long: when the power returns, ten thousand agents speak at
+once to one collector that must first tell each its time, and is not to be kept busy by retries."""
 PAYLOAD_MOST: Final = 1_200
 """Octets of UDP payload of an inform that holds several reports."""
 ENVELOPE_MOST: Final = 304
@@ -150,6 +154,8 @@ class Courier:
     """Reports in the spool that nobody has acknowledged."""
     srtt_s: float | None = None
     """Smoothed round trip (RFC 6298, alpha 1/8)."""
+    _unheard: int = 0
+    """Retries while no round trip is known."""
     _live: Flight | None = None
     _batches: list[Flight] = field(default_factory=list)
     """History under way, oldest first."""
@@ -174,7 +180,7 @@ class Courier:
     def retry_s(self) -> float:
         """Seconds between tries."""
         if self.srtt_s is None:
-            return RETRY_UNKNOWN
+            return min(RETRY_UNKNOWN * 2.0**self._unheard, RETRY_UNKNOWN_MOST)
         return max(RETRY_LEAST, 1.5 * self.srtt_s)
 
     @property
@@ -198,6 +204,8 @@ class Courier:
             flight.first_sent = now
         elif flight.history:
             self._window = max(1, self._window // 2)
+        elif self.srtt_s is None:
+            self._unheard = min(self._unheard + 1, 3)
         flight.tries += 1
         flight.unheard += 1
         flight.last_sent = now

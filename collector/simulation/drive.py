@@ -55,6 +55,7 @@ class _Sent(NamedTuple):
     office: Office
     flight: Flight
     at: float
+    boots: int
 
 
 class _Presigned(NamedTuple):
@@ -304,8 +305,9 @@ class Drive:
             heapq.heappush(self._alarms, (at, self._count, office))
 
     def _put(self, office: Office, flight: Flight, sealed: Sealed, now: float) -> None:
-        msg_id, datagram = sealed
-        self._sent[msg_id] = _Sent(office, flight, now)
+        msg_id, datagram, boots = sealed
+        self._sent[msg_id] = _Sent(office, flight, now, boots)
+        flight.boots = boots
         flight.msg_ids.append(msg_id)
         office.sent(flight, now, len(datagram) + _HEADERS)
         self.tally.datagrams += 1
@@ -356,7 +358,7 @@ class Drive:
             tally.answers += 1
             tally.overtaken += 1
             return
-        office, flight, at = sent
+        office, flight, at, boots = sent
         if self._loses(office, now):
             return
         tally.answers += 1
@@ -374,7 +376,7 @@ class Drive:
                     self._pump(office, now)
             case Resync():
                 tally.resyncs += 1
-                self._resync(office, flight, received.msg_id, now)
+                self._resync(office, flight, now, msg_id=received.msg_id, boots=boots)
             case WrongMac():
                 tally.macs_wrong += 1
             case Refused():
@@ -382,11 +384,18 @@ class Drive:
             case Unreadable():
                 tally.unreadable += 1
 
-    def _resync(self, office: Office, flight: Flight, msg_id: int, now: float) -> None:
-        """Send again, at once, what the collector has answered with its time."""
+    def _resync(
+        self, office: Office, flight: Flight, now: float, *, msg_id: int, boots: int
+    ) -> None:
+        """Send again, at once, what the collector has answered with its time.
+
+        But not if it has gone out by the right clock since.
+        """
         del self._sent[msg_id]  # one Report draws one datagram
         flight.msg_ids.remove(msg_id)
         office.knows_time = True
+        if boots != flight.boots == self._voice.boots(now):
+            return
         sealed = self._voice.seal(office.user, office.pdu(flight), now, knows_time=True)
         self._put(office, flight, sealed, now)
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 RETRY_LEAST_S: Final = 0.5
 RETRY_UNKNOWN_S: Final = 1.0
+RETRY_UNKNOWN_MOST_S: Final = 8.0
+"""Until a round trip is known, each retry waits twice as long as the one before."""
 KEEP_AFTER_S: Final = 3.0
 """An unanswered report that is older survives a power cut: it is in the spool."""
 HISTORY_OCTETS: Final = 2_400
@@ -67,6 +69,8 @@ class Flight:
     last_sent: float = -math.inf
     tries: int = 0
     declined: bool = False
+    boots: int = 0
+    """Of the collector's clock as its last datagram was stamped; 0 = it was not known."""
     msg_ids: list[int] = field(default_factory=list)
     """Of its datagrams, whose answers still count."""
 
@@ -86,8 +90,8 @@ class Office:
 
     __slots__ = (
         "_alive", "_base", "_batches", "_boot", "_draw", "_history_after", "_interval_s", "_kept",
-        "_paced_until", "_past", "_request_id", "_seq", "_srtt_s", "_window", "alarm", "heard",
-        "knows_time", "live", "missed", "number", "powered", "site", "user",
+        "_paced_until", "_past", "_request_id", "_seq", "_srtt_s", "_unheard", "_window",
+        "alarm", "heard", "knows_time", "live", "missed", "number", "powered", "site", "user",
     )  # fmt: skip
 
     def __init__(
@@ -123,6 +127,7 @@ class Office:
         self._request_id = 0
         self._base: Packed | None = None
         self._srtt_s: float | None = None
+        self._unheard = 0
         self._alive = False
         self._kept: deque[Packed] = deque()
         self._past = _Past(boot, 0.0)
@@ -134,7 +139,9 @@ class Office:
     @property
     def retry_s(self) -> float:
         """Seconds between tries."""
-        return RETRY_UNKNOWN_S if self._srtt_s is None else max(RETRY_LEAST_S, 1.5 * self._srtt_s)
+        if self._srtt_s is None:
+            return min(RETRY_UNKNOWN_S * 2.0**self._unheard, RETRY_UNKNOWN_MOST_S)
+        return max(RETRY_LEAST_S, 1.5 * self._srtt_s)
 
     @property
     def backlog(self) -> int:
@@ -195,6 +202,7 @@ class Office:
         self._boot = boot
         self._seq = 0
         self._base = self._srtt_s = None
+        self._unheard = 0
         self._alive = self.missed = self.knows_time = self.heard = False
         self.powered = True
 
@@ -229,6 +237,8 @@ class Office:
             flight.first_sent = now
         elif flight.history:
             self._window = max(1, self._window // 2)
+        elif self._srtt_s is None:
+            self._unheard = min(self._unheard + 1, 3)
         flight.tries += 1
         flight.last_sent = now
         self._paced_until = max(self._paced_until, now - BURST_S) + octets / HISTORY_OCTETS_PER_S

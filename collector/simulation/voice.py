@@ -29,6 +29,8 @@ class Sealed(NamedTuple):
 
     msg_id: int
     datagram: bytes
+    boots: int
+    """Of the collector's clock as it is stamped; 0 = it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +81,22 @@ class Voice:
         self._count += 1
         msg_id = self._count % 2**31
         salt = (self._salt + self._count) % 2**64
+        stamp = self._clock.at(now) if knows_time else UNKNOWN
         datagram = message.encode(
             message.encode_scoped(ScopedPdu(self._engine_id, b"", pdu)),
             msg_id=msg_id,
             user=user,
             level=Level.AUTH_PRIV,
             engine_id=self._engine_id,
-            stamp=self._clock.at(now) if knows_time else UNKNOWN,
+            stamp=stamp,
             salt=salt.to_bytes(SALT_OCTETS, "big"),
             reportable=True,
         )
-        return Sealed(msg_id, datagram)
+        return Sealed(msg_id, datagram, stamp.boots)
+
+    def boots(self, now: float) -> int:
+        """Return how often the collector has booted, as far as it is known."""
+        return self._clock.at(now).boots
 
     def hear(
         self, datagram: bytes, received: Message, user: UsmUser, now: float, *, check: bool

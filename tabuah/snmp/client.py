@@ -153,6 +153,8 @@ class CommunityClient:
 @dataclass(slots=True)
 class _Request:
     pdu: Pdu
+    boots: int = 0
+    """Of the engine's clock as it was stamped last; 0 = it was not known."""
     msg_ids: list[int] = field(default_factory=list)
 
 
@@ -162,6 +164,7 @@ class _Sent:
     at: float
     probe: bool
     follow_ups: int
+    boots: int
 
 
 class UsmClient:
@@ -321,6 +324,9 @@ class UsmClient:
             return Ignored(reason)
         request = self._requests[sent.request_id]
         request.msg_ids.remove(received.msg_id)
+        if sent.boots != request.boots == self._clock.at(now).boots:
+            # It has gone out by the right clock since: what was sent before it is settled.
+            return Ignored(Reason.UNEXPECTED)
         return Transmit(self._transmit(request, now, sent.follow_ups + 1), sent.request_id)
 
     def _know(self, engine_id: bytes) -> None:
@@ -332,17 +338,19 @@ class UsmClient:
         pdu = Pdu(PduType.GET, request.pdu.request_id) if probe else request.pdu
         self._counter = (self._counter + 1) % 2**64
         msg_id = (self._counter - self._first_id) % 2**31
+        stamp = self._clock.at(now)
         datagram = message.encode(
             message.encode_scoped(ScopedPdu(self._engine_id, self._context_name, pdu)),
             msg_id=msg_id,
             user=self._user,
             level=self._user.level,
             engine_id=self._engine_id,
-            stamp=self._clock.at(now),
+            stamp=stamp,
             salt=self._counter.to_bytes(usm.SALT_OCTETS, "big"),
             reportable=True,
         )
-        self._sent[msg_id] = _Sent(pdu.request_id, now, probe, follow_ups)
+        self._sent[msg_id] = _Sent(pdu.request_id, now, probe, follow_ups, stamp.boots)
+        request.boots = stamp.boots
         request.msg_ids.append(msg_id)
         if len(request.msg_ids) > _MAX_TRANSMISSIONS:
             self._sent.pop(request.msg_ids.pop(0), None)

@@ -139,6 +139,21 @@ def test_a_report_is_tried_again_each_half_second_without_backoff(edge: Edge) ->
     assert gaps == pytest.approx([0.5] * 10)
 
 
+def test_before_anything_was_answered_each_retry_waits_twice_as_long(edge: Edge) -> None:
+    """Ten thousand that boot together must not keep a collector busy with their retries."""
+    edge.offer(1)
+    edge.wait(20)
+    edge.offer(2)
+    edge.wait(4)
+    times = [round(at - 100.0, 1) for at, seqs in edge.sent if seqs == (1,)]
+    assert times == pytest.approx([0.0, 1.0, 3.0, 7.0, 15.0])
+    assert edge.sent[5][1] == (2,), "the newest leaves at once"
+    edge.answer_last()
+    edge.offer(3)
+    edge.wait(2)
+    assert len([seqs for _, seqs in edge.sent if seqs == (3,)]) > 1, "and from then on soon again"
+
+
 def test_on_a_satellite_a_retry_waits_for_one_and_a_half_round_trips(edge: Edge) -> None:
     edge.courier.srtt_s = 0.6
     edge.offer(1)

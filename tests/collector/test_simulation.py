@@ -81,6 +81,18 @@ def test_a_retry_rests_on_what_was_acknowledged_and_on_nothing_after_a_gap() -> 
     assert one.backlog == 1
 
 
+def test_until_it_is_answered_each_retry_waits_twice_as_long() -> None:
+    one = office()
+    offer(one, 100.0)
+    times, now = [], 100.0
+    while now < 130.0:
+        if one.next(now) is not None:
+            send(one, now)
+            times.append(now)
+        now = min(one.wake(now), 130.0)
+    assert times == [100.0, 101.0, 103.0, 107.0, 115.0, 123.0]
+
+
 def test_what_is_presumed_is_not_what_a_retry_rests_on() -> None:
     one = office()
     flights = []

@@ -385,3 +385,22 @@ def test_the_answer_tells_which_of_several_transmissions_it_answers() -> None:
     heard = asking.receive(answer(first), 12.0)
     assert isinstance(heard, Answered)
     assert heard.sent_at == 10.0
+
+
+def test_of_many_that_went_out_before_the_clock_was_known_one_is_sent_again() -> None:
+    """Each Report that a retry draws would else draw a datagram: with ten thousand, a flood."""
+    asking = client()
+    early = [asking.send(inform(), 0.0), *(asking.resend(inform().request_id, 1.0) for _ in "ab")]
+    told = [
+        answer(one, report(Stat.NOT_IN_TIME_WINDOWS), level=Level.AUTH_NO_PRIV) for one in early
+    ]
+    again = sent(asking.receive(told[1], 2.0))
+    assert message.decode(again).security.stamp == ENGINE_TIME
+    assert asking.receive(told[0], 2.0) == Ignored(Reason.UNEXPECTED)
+    assert asking.receive(told[2], 2.0) == Ignored(Reason.UNEXPECTED)
+    # The collector was started anew: what is stamped by its old clock is to go out by its new one.
+    anew = EngineTime(ENGINE_TIME.boots + 1, 3)
+    restarted = answer(
+        again, report(Stat.NOT_IN_TIME_WINDOWS), level=Level.AUTH_NO_PRIV, stamp=anew
+    )
+    assert message.decode(sent(asking.receive(restarted, 9.0))).security.stamp == anew
