@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from collector.day import Row
-from collector.metrics import Measured
+from collector.metrics import KEPT, Measured
 from collector.opened import opened
 from collector.write_request import Labels, Sample
 from inventory.model import Inventory
@@ -50,11 +50,11 @@ class Backfill:
         """
         if inventory is not self._inventory:
             self._inventory = inventory
-            self._sites = {site.code: Measured(site) for site in inventory.sites}
+            self._sites = {}
         found: dict[tuple[int, Labels], float] = {}
         ahead = 0
         for row in rows:
-            site = self._sites.get(row.site)
+            site = self._site(inventory, row.site)
             time_ms = min(row.time_ms, row.received_ms)
             if site is None:
                 continue
@@ -69,6 +69,14 @@ class Backfill:
                 found.setdefault((time_ms, self._read(name, text)), float(value))
         ordered = sorted(found.items(), key=lambda item: item[0][0])
         return Samples([Sample(at, labels, value) for (at, labels), value in ordered], ahead)
+
+    def _site(self, inventory: Inventory, code: str) -> Measured | None:
+        known = self._sites.get(code)
+        if known is None and (site := inventory.find(code)) is not None:
+            if len(self._sites) >= KEPT:
+                self._sites.clear()
+            known = self._sites[code] = Measured(site)
+        return known
 
     def _read(self, name: str, text: str) -> Labels:
         labels = self._labels.get((name, text))

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -22,7 +22,7 @@ from prometheus_client import (
     Summary,
 )
 from prometheus_client.exposition import generate_latest
-from prometheus_client.metrics_core import Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from tabuah import __version__
@@ -121,6 +121,10 @@ class OwnMetrics:
             gauge = Gauge(name, says, registry=self.registry)
             gauge.set_function(partial(_disk, folder, of))
 
+    def watch_remote_write(self, writing: RemoteWriting) -> None:
+        """Show how far remote write has come."""
+        self.registry.register(_RemoteWrite(writing))
+
     def count(self, outcome: str, reports: int = 1) -> None:
         """Count what became of reports.
 
@@ -153,6 +157,48 @@ def _disk(folder: Path, of: str) -> float:
     except OSError:  # gone, or its filesystem is: no figure is better than a false one
         return math.nan
     return usage.total if of == "total" else usage.free
+
+
+class RemoteWriting(Protocol):
+    """What is asked of `collector.remote_write.RemoteWrite`."""
+
+    taken: int
+    dropped: int
+    failures: int
+    waiting: int
+
+    def lag_s(self) -> float:
+        """Return how long ago the oldest report came that is not written yet."""
+
+
+class _RemoteWrite(Collector):
+    def __init__(self, writing: RemoteWriting) -> None:
+        self._writing = writing
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield each family."""
+        now = self._writing
+        yield GaugeMetricFamily(
+            "tabuah_remote_write_lag_seconds",
+            "How long ago the oldest report came that is not written yet; 0 when all are.",
+            now.lag_s(),
+        )
+        yield GaugeMetricFamily(
+            "tabuah_remote_write_waiting_reports", "Reports that are not written yet.", now.waiting
+        )
+        yield CounterMetricFamily(
+            "tabuah_remote_write_failures",
+            "Requests that were not taken, and are tried again.",
+            now.failures,
+        )
+        yield CounterMetricFamily(
+            "tabuah_remote_write_samples", "Samples that the receiver has taken.", now.taken
+        )
+        yield CounterMetricFamily(
+            "tabuah_remote_write_dropped_samples",
+            "Samples that the receiver will never take: too old, or refused for their values.",
+            now.dropped,
+        )
 
 
 class _WithoutCreated(CollectorRegistry):

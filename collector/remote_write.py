@@ -56,6 +56,10 @@ class _Batch(NamedTuple):
     day: int
     upto: int
     made: Samples
+    since_ms: int
+    """When the first of its reports came."""
+    waiting: int
+    """Reports from it on, it included."""
 
 
 class RemoteWrite:
@@ -76,8 +80,20 @@ class RemoteWrite:
         self._now_ms = now_ms
         self._backfill = Backfill()
         self._seldom: defaultdict[str, Seldom] = defaultdict(Seldom)
+        self.taken = 0
+        """Samples, since the start."""
         self.dropped = 0
         """Samples that were never taken, since the start."""
+        self.failures = 0
+        """Requests that were not taken and will be tried again, since the start."""
+        self.waiting = 0
+        """Reports that are not written yet, when it last looked."""
+        self._since_ms: int | None = None
+
+    def lag_s(self) -> float:
+        """Return how long ago the oldest report came that is not written yet; 0 = there is none."""
+        since_ms = self._since_ms
+        return 0.0 if since_ms is None else max(0.0, (self._now_ms() - since_ms) / 1000)
 
     async def run(self, mishaps: Mishaps) -> None:
         """Write what there is, and then what comes, until cancelled."""
@@ -96,7 +112,9 @@ class RemoteWrite:
         began = time.monotonic()
         batch = await asyncio.to_thread(self._next)
         if batch is None:
+            self._since_ms, self.waiting = None, 0
             return False
+        self._since_ms, self.waiting = batch.since_ms, batch.waiting
         worked = time.monotonic() - began
         if batch.made.ahead:
             self._warn("%s reports are left out: they lie in the future", str(batch.made.ahead))
@@ -116,16 +134,20 @@ class RemoteWrite:
                 history.note(connection, TASK, 0, first)
         with self._store.reading() as connection:
             known = select(days.c.day).where(days.c.day >= first).order_by(days.c.day)
-            for day in connection.scalars(known).all():
+            known_days = connection.scalars(known).all()
+            for day in known_days:
                 table = self._store.table(day)
                 after = history.done(connection, TASK, day) or 0
-                if indexing.last_id(connection, table) <= after:
+                last = indexing.last_id(connection, table)
+                if last <= after:
                     continue
                 wanted = select(table).where(table.c.id > after).order_by(table.c.id).limit(ROWS)
                 records = connection.execute(wanted).all()
                 rows: list[Row] = list(map(row_of, records))
                 made = self._backfill.samples(self._inventory(), rows, now_ms)
-                return _Batch(day, records[-1].id, made)
+                later = (self._store.table(other) for other in known_days if other > day)
+                waiting = last - after + sum(indexing.last_id(connection, each) for each in later)
+                return _Batch(day, records[-1].id, made, rows[0].received_ms, waiting)
         return None
 
     def _note(self, batch: _Batch) -> None:
@@ -138,6 +160,7 @@ class RemoteWrite:
             return
         answer, said = await self._send(samples)
         if answer is Answer.TAKEN:
+            self.taken += len(samples)
             return
         if len(samples) == 1:
             self._drop(samples, said)
@@ -181,6 +204,7 @@ class RemoteWrite:
                 if answer is not Answer.LATER:
                     return answer, said
                 asked_s = _asked_s(reply.headers.get("Retry-After", ""))
+            self.failures += 1
             self._warn("not taken, will be tried again: %s", said)
             await asyncio.sleep(max(RETRY_S[min(attempt, len(RETRY_S) - 1)], asked_s))
             attempt += 1

@@ -257,6 +257,7 @@ class Program:
         writing = RemoteWrite(
             store, resolved, client, lambda: collector.inventory, collector.now_ms
         )
+        collector.own.watch_remote_write(writing)
         return [writing.run(collector.mishaps)]
 
     def _heartbeats(self, client: httpx.AsyncClient) -> list[Coroutine[None, None, None]]:

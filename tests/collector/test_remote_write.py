@@ -15,6 +15,7 @@ import pytest
 
 from collector import remote_write
 from collector.day import Row
+from collector.own_metrics import OwnMetrics
 from collector.remote_write import RemoteWrite
 from collector.store import Store
 from inventory.model import Inventory, Site
@@ -195,3 +196,33 @@ async def test_a_receiver_that_is_away_is_waited_for(
     with victoria_metrics(tmp_path, port) as database:
         await writing
         await seen(database, {one.time_ms: one.seq / 1000 for one in rows})
+
+
+async def test_how_far_it_is_behind_stands_on_the_metrics_page(
+    store: Store, client: httpx.AsyncClient
+) -> None:
+    arrived_ms = now_ms() - 90_000
+    store.append([row(seq, arrived_ms + seq) for seq in (1, 2, 3)])
+    own = OwnMetrics()
+    writing = writer(store, f"http://127.0.0.1:{free_port(socket.SOCK_STREAM)}/", client)
+    own.watch_remote_write(writing)
+    trying = asyncio.create_task(writing.write_some())
+    while not writing.failures:  # noqa: ASYNC110 - it has no event, and needs none
+        await asyncio.sleep(0.05)
+    lines = own.render().decode().splitlines()
+    shown = dict(line.rsplit(" ", 1) for line in lines if line[0] != "#")
+    trying.cancel()
+    assert 89 < float(shown["tabuah_remote_write_lag_seconds"]) < 600
+    assert shown["tabuah_remote_write_waiting_reports"] == "3.0"
+    assert float(shown["tabuah_remote_write_failures_total"]) >= 1
+    assert shown["tabuah_remote_write_samples_total"] == "0.0"
+
+
+async def test_when_all_is_written_nothing_is_behind(
+    store: Store, real_prometheus: Database, client: httpx.AsyncClient
+) -> None:
+    store.append([row(1, now_ms() - 1000)])
+    writing = writer(store, real_prometheus.write_url, client)
+    await write_all(writing)
+    assert (writing.lag_s(), writing.waiting, writing.failures) == (0.0, 0, 0)
+    assert writing.taken > 0
