@@ -19,6 +19,7 @@ import click
 
 from inventory.model import Device, Site
 from provision import masking, plan, ssh
+from provision.backup import Repository
 from provision.configuration import digest
 from provision.diff import as_json, as_text, compare
 from provision.journal import Journal, Transaction
@@ -452,7 +453,7 @@ def drift(
             failed = True
             continue
         if digest(running, workshop.key) != facts["want_digest"]:
-            masked = masking.mask_sections(running, (), workshop.key)
+            masked = masking.mask_sections(running, workshop.secrets(site, device), workshop.key)
             found.append((site.code, device.name, compare(facts["want"], masked)))
     if output == "json":
         said = [{"site": s, "device": d, "diff": as_json(changes)} for s, d, changes in found]
@@ -462,6 +463,35 @@ def drift(
             click.echo(f"{code} {name}: differs from what was confirmed")
             click.echo(as_text(changes, colour=_colour()), nl=False)
     if found or failed:
+        context.exit(1)
+
+
+@config.command()
+@click.argument("sites", metavar="[SITE]...", nargs=-1)
+@_common
+@click.pass_context
+def backup(context: click.Context, sites: tuple[str, ...], directory: Path, data: Path) -> None:
+    """Keep what gateways run in a git repository, DATA/provision/backup; for a nightly timer.
+
+    Prints what changed since the last time. Secrets are masked: their names change when they do.
+
+    \b
+    Exit code: 0 every gateway was read; 1 one was not; 3 no such office.
+    """  # noqa: D301 - see above
+    workshop = Workshop.open(directory, data)
+    repository = Repository(workshop.folder / "backup")
+    failed = False
+    for site, device in workshop.chosen(sites):
+        try:
+            one = _prepared(workshop, site, device)
+        except (ConfigError, RefusedError, OutOfReachError) as error:
+            click.echo(f"{site.code}: {device.name}: {error}", err=True)
+            failed = True
+            continue
+        repository.write(site.code, device.name, one.before_masked)
+    for name in repository.commit(f"backup {rfc3339(now_ms())}"):
+        click.echo(name)
+    if failed:
         context.exit(1)
 
 

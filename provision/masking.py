@@ -47,18 +47,19 @@ def mask(text: str, secrets: Iterable[str], key: bytes) -> str:
         if secret:
             text = text.replace(secret, name(secret, key))
 
+    def hidden(word: str) -> str:
+        """Return a word's name, between its quotes; one that is a name already as it is."""
+        inner = word.strip('"')
+        made = inner if inner.startswith("‹") else name(inner, key)
+        return f'"{made}"' if word.startswith('"') else made
+
     def hide(match: re.Match[str]) -> str:
-        found = match["secret"]
-        return match["head"] + (found if found.startswith("‹") else name(found.strip('"'), key))
+        return match["head"] + hidden(match["secret"])
 
     text = _KNOWN.sub(hide, text)
 
     def hide_user(match: re.Match[str]) -> str:
-        first, second = (
-            word if word.startswith("‹") else name(word.strip('"'), key)
-            for word in (match[2], match[4])
-        )
-        return f"{match[1]}{first}{match[3]}{second}"
+        return f"{match[1]}{hidden(match[2])}{match[3]}{hidden(match[4])}"
 
     return _SNMP_USER.sub(hide_user, text)
 

@@ -227,6 +227,12 @@ class Workshop:
             findings=tuple(lint(running, wanted, Needs(device.host, login_port))),
         )
 
+    def secrets(self, site: Site, device: Device) -> frozenset[str]:
+        """Return the secrets that a device's templates hold; none where they cannot be rendered."""
+        with suppress(ConfigError):
+            return render(self.inventory, self.settings, site, device).secrets
+        return frozenset()
+
     def slow(self, site: Site) -> frozenset[str]:
         """Return the office's probes that are asked too seldom to say anything in a window."""
         longest = self.settings.window_s * _SLOW_SHARE

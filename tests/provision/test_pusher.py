@@ -180,7 +180,7 @@ def test_a_person_at_the_office_can_vouch_where_its_reports_cannot(tmp_path: Pat
 
 
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -117,6 +117,13 @@ def test_secrets_that_others_wrote_on_a_device_are_masked_too(text: str, shown: 
     assert shown not in masking.mask(text, (), KEY)
 
 
+def test_a_secret_has_the_same_name_whether_it_is_known_or_only_looks_like_one() -> None:
+    for text in ('password "sandi-telkom"', "PrivateKey = sandi-telkom", "psk sandi-telkom"):
+        known = masking.mask(text, ("sandi-telkom",), KEY)
+        assert known == masking.mask(text, (), KEY)
+        assert known == masking.mask(known, (), KEY)
+
+
 def test_what_is_not_defined_is_an_error_that_names_office_and_template(tmp_path: Path) -> None:
     without = SETTINGS.replace("  management: [10.200.0.0/24]\n", "")
     with pytest.raises(
