@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from collector.judgement.judge import HOLD_MS, Judge, windows_of
 from collector.judgement.resuming import resume
-from collector.judgement.scene import Scene
+from collector.judgement.scene import GOODBYES, Scene
 from collector.judgement.state import FLAP_CALM_MS, LIVE, Signal
 from collector.judgement.tracking import LEAVE_MS, Incident, Tracker
 from collector.judgement.troubles import troubles
@@ -116,6 +116,9 @@ class Court:
         self._isolated = resume(self.scene, self.tracker.open.values(), now_ms)
         for one in seen:
             self.judge.observe(one)
+            now = None if one.late else self.scene.call(one.site)
+            if now is not None:
+                now.left = one.occasion in GOODBYES
 
     def renew(self, inventory: Inventory) -> None:
         """Take up a changed inventory."""

@@ -31,6 +31,7 @@ _RESTING: Final = frozenset({State.UP, State.UNKNOWN})
 SELDOM: Final = 0.03
 NEVER: Final = 0.001
 """How improbable it must be that a lossy line alone made checks fail."""
+GOODBYES: Final = frozenset({Occasion.GOODBYE_AGENT, Occasion.GOODBYE_HOST})
 DNS: Final = "dns"
 """Stands for the resolvers among the services."""
 
@@ -85,6 +86,8 @@ class SiteNow:
     """Nothing of it is, or was lately, otherwise than on any good day."""
     primary: str = ""
     """Its primary circuit."""
+    left: bool = False
+    """Its last word was a goodbye, of host or agent: its silence is nobody's trouble."""
 
     @property
     def gone(self) -> bool:
@@ -197,6 +200,7 @@ class Scene:
             # The one before stayed unanswered: this one is taken to, until the next says not.
             seen = replace(seen, held=True)
         now.last = seen
+        now.left = seen.occasion in GOODBYES
         slow = False
         for look in seen.circuits:
             line_now = now.lines.get(look.circuit)

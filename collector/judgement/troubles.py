@@ -21,7 +21,6 @@ from collector.judgement.evidence import (
 )
 from collector.judgement.scene import DNS
 from collector.live import State
-from tabuah.report import Occasion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,7 +108,7 @@ def _lost(scene: Scene, findings: Mapping[str, Sequence[Finding]], now_ms: int) 
         if now.flap.flapping:
             alone.append(_flapping(code, (), now.flap.share(now_ms), now.flap.flapping_ms or 0))
             continue
-        if not now.gone or _said_goodbye(now):
+        if not now.gone or now.left:
             continue
         primary = now.site.primary
         finding = _open(findings.get(code, ()), None if primary is None else primary.id)
@@ -132,14 +131,6 @@ def _lost(scene: Scene, findings: Mapping[str, Sequence[Finding]], now_ms: int) 
         key = ("area", upstream, str(began_ms))
         alone.append(Trouble(key, UPSTREAM_DOWN, sites, began_ms, verdict, upstream=upstream))
     return alone
-
-
-def _said_goodbye(now: SiteNow) -> bool:
-    """Return whether host or agent was stopped on purpose: nobody need be told of the silence."""
-    return now.last is not None and now.last.occasion in {
-        Occasion.GOODBYE_AGENT,
-        Occasion.GOODBYE_HOST,
-    }
 
 
 def _silent(code: str, since_ms: int) -> Trouble:
