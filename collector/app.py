@@ -290,8 +290,10 @@ class Collector:
 
     def _acknowledge(self, delivery: Delivery) -> None:
         """Answer a delivery whose new reports are stored, if the known ones are too."""
-        if all(self._intake.is_stored(*report_id) for report_id in delivery.known):
-            self._answer(delivery.inform, delivery.source, echo=False)
+        for report_id in delivery.known:
+            if not self._intake.is_stored(*report_id):
+                return
+        self._answer(delivery.inform, delivery.source, echo=False)
 
     def _answer(self, inform: Inform, source: Address, *, echo: bool) -> None:
         engine_time = self._clock.at(time.monotonic())

@@ -46,8 +46,10 @@ class Commit:
     @property
     def rows(self) -> list[Row]:
         """Those that are stored."""
-        every = (row for delivery in self.deliveries for row in delivery.rows)
-        return [] if self.error else [row for row in every if row not in self.unfit]
+        if self.error:
+            return []
+        every = [row for delivery in self.deliveries for row in delivery.rows]
+        return [row for row in every if row not in self.unfit] if self.unfit else every
 
 
 class Committer:

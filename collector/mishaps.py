@@ -5,7 +5,6 @@ One office's unexpected value must not leave all the others unheard.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from collections import defaultdict
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, ParamSpec
 from collector.seldom import Seldom
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from types import TracebackType
 
 log = logging.getLogger(__name__)
 
@@ -27,22 +27,50 @@ class Mishaps:
     def __init__(self, count: Callable[[str], None]) -> None:
         self._count = count
         self._seldom: defaultdict[str, Seldom] = defaultdict(Seldom)
+        self._guards: dict[str, _Guard] = {}
 
-    @contextlib.contextmanager
-    def at(self, where: str) -> Iterator[None]:
+    def at(self, where: str) -> _Guard:
         """Let no exception out of the block; the log has the traceback, at most once a minute."""
-        try:
-            yield
-        except Exception:
-            self._count(where)
-            if times := self._seldom[where].due(time.monotonic()):
-                log.exception("%s: unexpected, %d times; please report this", where, times)
+        guard = self._guards.get(where)
+        if guard is None:
+            guard = self._guards[where] = _Guard(self, where)
+        return guard
+
+    def note(self, where: str, error: Exception) -> None:
+        """Count and log what came out of a block."""
+        self._count(where)
+        if times := self._seldom[where].due(time.monotonic()):
+            text = "%s: unexpected, %d times; please report this"
+            log.error(text, where, times, exc_info=error)
 
     def guarded(self, where: str, work: Callable[P, None]) -> Callable[P, None]:
         """Return `work`, from which no exception comes."""
 
         def guard(*args: P.args, **kwargs: P.kwargs) -> None:
-            with self.at(where):
+            try:
                 work(*args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - this is where it is caught
+                self.note(where, error)
 
         return guard
+
+
+class _Guard:
+    """A block's guard; without state, so that one serves every report."""
+
+    def __init__(self, mishaps: Mishaps, where: str) -> None:
+        self._mishaps, self._where = mishaps, where
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self._mishaps.note(self._where, error)
+        return True

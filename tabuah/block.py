@@ -147,7 +147,7 @@ def read(site: str, packed: Packed) -> Report:
 
 def line_run(octets: bytes) -> int | None:
     """Return `sections.line_run` of a report's octets."""
-    return sections.line_run(octets[BODY_AT:]) if octets[0] <= VERSION else None
+    return sections.line_run(octets, BODY_AT) if octets[0] <= VERSION else None
 
 
 def encode(
@@ -204,8 +204,13 @@ def decode(octets: bytes, find_base: FindBase = lambda _: None) -> Block:
         body = _inflate(body[4:], base)
     elif flags & DEFLATE:
         body = _inflate(body)
-    reader = Reader(body)
     prefix = bytes((version,))
+    if len(body) > 2 and body[0] >= 0x80 > body[1]:
+        # Nearly always: one report, of 128 octets or more.
+        length = body[0] & 0x7F | body[1] << 7
+        if len(body) == 2 + length:
+            return Block((unpack(prefix + body[2:]),), bool(flags & HISTORY))
+    reader = Reader(body)
     reports = []
     while not reader.done:
         reports.append(unpack(prefix + reader.take(reader.number())))

@@ -34,8 +34,6 @@ _ALARMS: Final = frozenset(
     {int(ReadingKind.OPTICAL_RX_LOSS), int(ReadingKind.REDIALS), int(ReadingKind.UPS_ON_BATTERY)}
 )
 _PLAIN_OCCASIONS: Final = frozenset({int(Occasion.CYCLE), int(Occasion.RETURN)})
-_START: Final = slice(1, 9)
-_BOOT: Final = slice(29, 45)
 
 
 class Limits(NamedTuple):
@@ -47,7 +45,7 @@ class Limits(NamedTuple):
 
 def same_start(before: bytes, octets: bytes) -> bool:
     """Return whether two reports are of one start of one agent: epoch and boot."""
-    return octets[_START] == before[_START] and octets[_BOOT] == before[_BOOT]
+    return octets[1:9] == before[1:9] and octets[29:45] == before[29:45]
 
 
 def well(octets: bytes, before: bytes, limits: Limits) -> int:
@@ -68,9 +66,10 @@ def well(octets: bytes, before: bytes, limits: Limits) -> int:
     at, end = BODY_AT, len(octets)
     try:
         while at < end:
-            kind = octets[at]
-            length, start = _field(octets, at + 1)
-            stop = start + length
+            kind, length = octets[at], octets[at + 1]
+            start = at + 2
+            if length >= 0x80:
+                length, start = _field(octets, at + 1)
             if kind == MEASUREMENT:
                 bits = _measurement(octets, start, limits)
                 if bits < 0:
@@ -80,40 +79,58 @@ def well(octets: bytes, before: bytes, limits: Limits) -> int:
                 upto = _LIKE_BEFORE[kind](octets, start)
                 if upto and octets[start:upto] not in before:
                     return 0
-                if kind == PATH:
-                    if octets[at:stop] not in before:
-                        return 0
-                    said |= _OWN_PATH
+            elif kind == PATH:
+                if octets[at : start + length] not in before:
+                    return 0
+                said |= _OWN_PATH
             elif kind == AGENT and octets[_field(octets, _text(octets, start))[1]]:
                 return 0  # the backlog: reports of the past are to come
-            at = stop
+            at = start + length
     except IndexError:
         return 0
     return said if at == end else 0
 
 
 def _measurement(octets: bytes, at: int, limits: Limits) -> int:
-    """Return the bit of a probe's role, 0 for other roles, -1 if it is not plainly well."""
-    at = _text(octets, at)  # its name
+    """Return the bit of a probe's role, 0 for other roles, -1 if it is not plainly well.
+
+    What most reports have six times: written out, with numbers of one octet where those are usual.
+    """
+    if octets[at] >= 0x80:
+        return -1
+    at += 1 + octets[at]  # its name
     kind, role, status = octets[at], octets[at + 1], octets[at + 2]
     if status != _GOOD:
         return -1
-    _, at = _field(octets, at + 4)  # the run, past the stage
-    _, at = _field(octets, at)  # its age
-    sent, at = _field(octets, at)
-    received, at = _field(octets, at)
-    if sent != received:
+    at += 4  # and the stage
+    while octets[at] >= 0x80:  # its run
+        at += 1
+    at += 1
+    while octets[at] >= 0x80:  # its age
+        at += 1
+    at += 1
+    sent = octets[at]
+    if sent != octets[at + 1] or sent >= 0x80:  # received
         return -1
-    at = _text(octets, at + 1) if octets[at] else at + 1  # the circuit
+    at += 2
+    if octets[at]:  # its circuit
+        at += 1
+        if octets[at] >= 0x80:
+            return -1
+        at += octets[at]
+    at += 1
     bit = _ROLE_BITS.get(role, 0)
     if octets[at] or not bit or kind == _DNS:  # a service, or no matter of the line
         return 0
     if not octets[at + 1]:
         return -1  # an answer without a time
-    _, at = _field(octets, at + 2)
-    mean_us, at = _field(octets, at)
-    _, at = _field(octets, at)
-    jitter_us, at = _field(octets, at)
+    at += 2
+    while octets[at] >= 0x80:  # the least round trip
+        at += 1
+    mean_us, at = _field(octets, at + 1)
+    while octets[at] >= 0x80:  # the greatest
+        at += 1
+    jitter_us, at = _field(octets, at + 1)
     return bit if mean_us <= limits.rtt_us and jitter_us <= limits.jitter_us else -1
 
 
@@ -159,8 +176,4 @@ def _reading(octets: bytes, at: int) -> int:
     return _field(octets, value_at)[1]
 
 
-def _path(_: bytes, __: int) -> int:
-    return 0
-
-
-_LIKE_BEFORE: Final = {DEVICE: _device, INTERFACE: _interface, READING: _reading, PATH: _path}
+_LIKE_BEFORE: Final = {DEVICE: _device, INTERFACE: _interface, READING: _reading}

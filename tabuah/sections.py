@@ -304,14 +304,14 @@ def read(octets: bytes) -> Sections:
     return Sections(tuple(measurements), tuple(devices), host, agent, path)
 
 
-def line_run(octets: bytes) -> int | None:
+def line_run(octets: bytes, at: int = 0) -> int | None:
     """Return the run of the poll of the office's line, reading nothing else; None if there is none.
 
     The line is the first interface of the first gateway that has one.
     """
     gateway = ROLES[Role.GATEWAY]
     run = None
-    at, end = 0, len(octets)
+    end = len(octets)
     try:
         while at < end:
             kind, length = octets[at], octets[at + 1]

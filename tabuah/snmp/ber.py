@@ -178,12 +178,6 @@ def integer(value: int, tag: int = INTEGER) -> bytes:
     return _SHORT_HEADS[tag][octets] + value.to_bytes(octets, "big", signed=True)
 
 
-@lru_cache(maxsize=_OIDS_REMEMBERED)
-def often(value: int) -> bytes:
-    """Return `integer(value)`, remembered: for numbers that stand in every message."""
-    return integer(value)
-
-
 def octets(content: bytes) -> bytes:
     """Return the OCTET STRING of that content."""
     length = len(content)

@@ -6,6 +6,7 @@ whoever decodes must look it up, check the digest, then the time, then decrypt, 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from tabuah.errors import DecodeError
@@ -180,16 +181,19 @@ def encode(
     security = usm.encode_security(
         SecurityParameters(engine_id, stamp, user.name, bytes(mac_length), salt)
     )
-    header = ber.tlv(
-        ber.SEQUENCE,
-        b"".join((ber.integer(msg_id), ber.often(max_size), _FLAGS[level, reportable], _USM)),
-    )
+    header = ber.tlv(ber.SEQUENCE, ber.integer(msg_id) + _rest(max_size, level, reportable))
     message = ber.tlv(ber.SEQUENCE, b"".join((_VERSION, header, ber.octets(security), scoped)))
     if not level:
         return message
     mac_at = len(message) - len(scoped) - 2 - len(salt) - mac_length
     mac = user.mac(message, mac_at)
     return b"".join((message[:mac_at], mac, message[mac_at + mac_length :]))
+
+
+@lru_cache(maxsize=16)
+def _rest(max_size: int, level: Level, reportable: bool) -> bytes:
+    """Return a header's content after the message ID."""
+    return b"".join((ber.integer(max_size), _FLAGS[level, reportable], _USM))
 
 
 def decode(data: bytes) -> Message:

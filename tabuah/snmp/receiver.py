@@ -16,6 +16,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from tabuah.errors import DecodeError
@@ -107,7 +108,14 @@ class Refused:
     """The user that it names: anyone's word, as far as it could be read."""
 
 
+_RESPONSE: Final = int(PduType.RESPONSE)
 _NO_INDEX_NO_BINDINGS: Final = ber.integer(0) + ber.tlv(ber.SEQUENCE, b"")
+
+
+@lru_cache(maxsize=32)
+def _outcome(error_status: int) -> bytes:
+    """Return what follows a response's request ID."""
+    return ber.integer(error_status) + _NO_INDEX_NO_BINDINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,14 +216,8 @@ class Receiver:
     def refuse(self, inform: Inform, engine_time: EngineTime, error_status: int) -> bytes:
         """Return the Response that says why the inform is not taken (RFC 3416 section 3)."""
         context = inform.scoped[_context_at(inform.scoped) : inform.scope.pdu_at]
-        pdu = b"".join(
-            (
-                ber.integer(inform.request_id),
-                ber.often(error_status),
-                _NO_INDEX_NO_BINDINGS,
-            )
-        )
-        scoped = ber.tlv(ber.SEQUENCE, b"".join((context, ber.tlv(PduType.RESPONSE, pdu))))
+        pdu = ber.integer(inform.request_id) + _outcome(error_status)
+        scoped = ber.tlv(ber.SEQUENCE, context + ber.tlv(_RESPONSE, pdu))
         return self._respond(inform, scoped, engine_time)
 
     def answer(self, inform: Inform, engine_time: EngineTime, *, echo: bool) -> bytes:
@@ -299,7 +301,7 @@ def _unreadable(datagram: bytes) -> Reason:
 
 
 def _context_at(scoped: bytes) -> int:
-    return ber.read(scoped, 0, len(scoped))[1]
+    return 2 if scoped[1] < 0x80 else 2 + (scoped[1] & 0x7F)
 
 
 def _resync(reason: Reason, received: Message, engine_time: EngineTime) -> bool:

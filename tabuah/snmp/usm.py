@@ -10,6 +10,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from tabuah.errors import DecodeError
@@ -188,19 +189,24 @@ class SecurityParameters(NamedTuple):
 
 def encode_security(parameters: SecurityParameters) -> bytes:
     """Return the parameters' octets; they end with the MAC's and the salt's elements."""
+    engine_id, stamp, user, mac, salt = parameters
     return ber.tlv(
         ber.SEQUENCE,
         b"".join(
             (
-                ber.octets(parameters.engine_id),
-                ber.often(parameters.stamp.boots),
-                ber.integer(parameters.stamp.time),
-                ber.octets(parameters.user.encode()),
-                ber.octets(parameters.mac),
-                ber.octets(parameters.salt),
+                _engine(engine_id, stamp),
+                ber.octets(user.encode()),
+                ber.octets(mac),
+                ber.octets(salt),
             )
         ),
     )
+
+
+@lru_cache(maxsize=16)
+def _engine(engine_id: bytes, stamp: EngineTime) -> bytes:
+    """Return what is the same in all that an engine says within a second."""
+    return b"".join((ber.octets(engine_id), ber.integer(stamp.boots), ber.integer(stamp.time)))
 
 
 def decode_security(data: bytes, start: int, end: int) -> tuple[SecurityParameters, int]:
