@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import getpass
 import json
-import secrets
-import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from inventory.model import Device, Site
-from provision import masking, plan, ssh
+from provision import driving, masking, plan, ssh
 from provision.backup import Repository
 from provision.configuration import digest
 from provision.diff import as_json, as_text, compare
 from provision.journal import Journal, Transaction
-from provision.pusher import Pusher, now_ms
-from provision.render import Risk
+from provision.means import now_ms
+from provision.pusher import Pusher
 from provision.session import OutOfReachError, RefusedError
 from provision.states import SETTLED, State
 from provision.waves import Verdict, next_wave
-from provision.workshop import Prepared, Workshop, scope_facts, scope_of
+from provision.workshop import Prepared, Workshop, scope_of
 from tabuah.errors import ConfigError, NothingMatchedError, Problem, TabuahError
 from tabuah.speech import rfc3339
 
@@ -107,7 +103,7 @@ def plan_(
     failed: list[str] = []
     for site, device in workshop.chosen(sites):
         try:
-            prepared.append(_prepared(workshop, site, device))
+            prepared.append(driving.look_at(workshop, site, device))
         except (RefusedError, OutOfReachError) as error:
             failed.append(f"{site.code}: {device.name}: {error}")
     made = ""
@@ -196,13 +192,13 @@ def push(
 
     def one(entry: plan.Entry) -> State:
         try:
-            return _push_one(workshop, entry, facts, stop, at_site=at_site)
+            return driving.push_one(workshop, entry, facts, stop, at_site=at_site)
         except TabuahError as error:
             click.echo(f"{entry.site}: {entry.device}: {error}", err=True)
             return State.ABORTED
 
     waiting, ends = list(entries), list[State]()
-    with _stopping(stop), ThreadPoolExecutor(AT_ONCE) as pool:
+    with driving.stopping(stop), ThreadPoolExecutor(AT_ONCE) as pool:
         while waiting and not stop.is_set():
             verdict, size = next_wave(ends, len(waiting), wave or AT_ONCE)
             if verdict is not Verdict.GO:
@@ -212,65 +208,6 @@ def push(
             ends += pool.map(one, now)
     if any(end is not State.CONFIRMED for end in ends) or waiting:
         context.exit(1)
-
-
-def _push_one(
-    workshop: Workshop,
-    entry: plan.Entry,
-    facts: dict[str, str],
-    stop: threading.Event,
-    *,
-    at_site: bool,
-) -> State:
-    """Return how the push of one device ended.
-
-    Raises:
-        TabuahError: it was refused before there was a transaction.
-    """
-    site, device = workshop.device(entry.site, entry.device)
-    if entry.risk is Risk.A and not at_site and _open_now(workshop, site):
-        hours = site.hours.text if site.hours is not None else ""
-        raise RefusedError(
-            f"this can cut the office off, and it serves now ({hours}); push later, or with "
-            "--at-site when someone stands there"
-        )
-    prepared = _prepared(workshop, site, device)
-    if prepared.before_digest != entry.before_digest:
-        raise RefusedError("it runs something else than when it was planned; plan again")
-    if prepared.want_digest != entry.want_digest:
-        raise RefusedError("templates or variables have changed since; plan again")
-    if prepared.errors:
-        raise RefusedError("; ".join(prepared.errors))
-    tx = f"{datetime.now(UTC):%Y%m%d%H%M%S}-{secrets.token_hex(3)}"
-    hidden = prepared.rendered.secrets
-    with closing(Journal(workshop.folder)) as journal, workshop.owning(tx):
-        journal.open(
-            tx,
-            site.code,
-            device.name,
-            {
-                **facts,
-                "before": prepared.before_masked,
-                "want": prepared.want_masked,
-                "before_digest": prepared.before_digest,
-                "want_digest": prepared.want_digest,
-                "scope": scope_facts(prepared.rendered.scope),
-                "risk": entry.risk.value if entry.risk else "",
-            },
-            now_ms(),
-        )
-        pusher = Pusher(
-            journal,
-            workshop.collector,
-            workshop.key,
-            say=_say,
-            stop=stop,
-            hide=lambda text: masking.mask(text, hidden, workshop.key),
-        )
-        target = workshop.target(site, device, tx, hidden)
-        with suppress(KeyboardInterrupt):
-            return pusher.push(tx, target, prepared.order).state
-        return journal.get(tx).state
 
 
 @config.command()
@@ -349,7 +286,7 @@ def resume(context: click.Context, txs: tuple[str, ...], directory: Path, data: 
     A change that is applied and waits is weighed on; nothing is ever pushed again.
     """
     workshop = Workshop.open(directory, data)
-    if not all(state in SETTLED for state in _resume(workshop, txs)):
+    if not all(state in SETTLED for state in driving.resume(workshop, txs)):
         context.exit(1)
 
 
@@ -361,11 +298,11 @@ def rollback(context: click.Context, tx: str, directory: Path, data: Path) -> No
     """Have a device undo now what is not confirmed; a device that is stuck tries once more."""
     workshop = Workshop.open(directory, data)
     who = getpass.getuser()
-    with _driving(workshop, tx) as (journal, known):
+    with driving.owned(workshop, tx) as (journal, known):
+        if known.settled:
+            raise TabuahError(f"{tx} is {known.state.value}: there is nothing to undo")
         target = workshop.target(*workshop.device(known.site, known.device), tx)
-        made = Pusher(journal, workshop.collector, workshop.key, say=_say).undo(
-            tx, target, scope_of(known.facts), who
-        )
+        made = Pusher(driving.means(workshop, journal)).undo(tx, target, scope_of(known.facts), who)
     if made.state not in (State.ROLLED_BACK, State.ABORTED):
         context.exit(1)
 
@@ -383,9 +320,9 @@ def confirm(context: click.Context, tx: str, because: str, directory: Path, data
     """
     workshop = Workshop.open(directory, data)
     who = getpass.getuser()
-    with _driving(workshop, tx) as (journal, known):
+    with driving.owned(workshop, tx) as (journal, known):
         target = workshop.target(*workshop.device(known.site, known.device), tx)
-        made = Pusher(journal, workshop.collector, workshop.key, say=_say).vouch(
+        made = Pusher(driving.means(workshop, journal)).vouch(
             tx, target, scope_of(known.facts), who, because
         )
     if made.state is not State.CONFIRMED:
@@ -483,7 +420,7 @@ def backup(context: click.Context, sites: tuple[str, ...], directory: Path, data
     failed = False
     for site, device in workshop.chosen(sites):
         try:
-            one = _prepared(workshop, site, device)
+            one = driving.look_at(workshop, site, device)
         except (ConfigError, RefusedError, OutOfReachError) as error:
             click.echo(f"{site.code}: {device.name}: {error}", err=True)
             failed = True
@@ -496,80 +433,6 @@ def backup(context: click.Context, sites: tuple[str, ...], directory: Path, data
 
 
 # ---- what commands share ------------------------------------------------------------------------
-
-
-def _prepared(workshop: Workshop, site: Site, device: Device) -> Prepared:
-    target = workshop.target(site, device)
-    with closing(target.connect()) as session:
-        return workshop.prepare(site, device, session)
-
-
-def _resume(workshop: Workshop, txs: tuple[str, ...]) -> list[State]:
-    """Return how the transactions ended, or where they stand, that nobody else drives."""
-    ends = []
-    with closing(Journal(workshop.folder)) as journal:
-        known = [journal.get(tx) for tx in txs] if txs else journal.unsettled()
-        for one in known:
-            with workshop.owning(one.id) as ours:
-                if not ours:
-                    click.echo(f"{one.id}: another process is at it", err=True)
-                    continue
-                site, device = workshop.device(one.site, one.device)
-                try:
-                    target = workshop.target(site, device, one.id)
-                    pusher = Pusher(journal, workshop.collector, workshop.key, say=_say)
-                    ends.append(
-                        pusher.resume(
-                            one.id, target, scope_of(one.facts), workshop.slow(site)
-                        ).state
-                    )
-                except RefusedError as error:
-                    click.echo(f"{one.id}: {error}", err=True)
-                    ends.append(one.state)
-    return ends
-
-
-@contextmanager
-def _driving(workshop: Workshop, tx: str) -> Iterator[tuple[Journal, Transaction]]:
-    """Yield a transaction that is ours to drive.
-
-    Raises:
-        TabuahError: another process is at it.
-    """
-    with closing(Journal(workshop.folder)) as journal, workshop.owning(tx) as ours:
-        known = journal.get(tx)
-        if not ours:
-            raise TabuahError(f"{tx}: another process is at it; stop that one with Ctrl-C")
-        yield journal, known
-
-
-@contextmanager
-def _stopping(stop: threading.Event) -> Iterator[None]:
-    """Have Ctrl-C, a closed terminal and SIGTERM undo what is under way, once; then they kill."""
-
-    def told(number: int, _frame: object) -> None:
-        click.echo("stopping: what is not confirmed is being undone", err=True)
-        stop.set()
-        signal.signal(number, signal.SIG_DFL)
-
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, told) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _say(tx: Transaction, words: str) -> None:
-    click.echo(
-        f"{tx.site} {tx.device} {tx.id}: {tx.state.value}{': ' if words else ''}{words}", err=True
-    )
-
-
-def _open_now(workshop: Workshop, site: Site) -> bool:
-    now = datetime.now(workshop.inventory.timezone)
-    return site.hours is not None and site.hours.covers(now)
 
 
 def _show(one: Prepared) -> None:

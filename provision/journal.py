@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -61,6 +61,10 @@ class Subject(Enum):
     """What the device said."""
     PERSON = "person"
     """What a person asked for."""
+
+
+class JournalError(TabuahError):
+    """Nothing was written down, and so nothing may be done."""
 
 
 class BusyError(TabuahError):
@@ -212,13 +216,24 @@ class Journal:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise JournalError(
+                f"the journal cannot be written ({error}); devices undo what is under way by "
+                "themselves; then: tabuah config resume"
+            ) from error
         except BaseException:
-            self._db.execute("ROLLBACK")
+            self._roll_back()
             raise
-        self._db.execute("COMMIT")
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
 
 
 _SELECT = "SELECT id, site, device, state, opened_ms, changed_ms, facts FROM transactions"

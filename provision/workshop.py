@@ -26,8 +26,8 @@ from provision.diff import SectionDiff, compare
 from provision.evidence import Collector
 from provision.lint import Finding, Needs, Severity, lint
 from provision.linux.gateway import LinuxGateway
-from provision.pusher import Order, Target
 from provision.render import Rendered, Risk, render
+from provision.run import Order, Target
 from provision.session import RefusedError, Session
 from provision.settings import Settings, load_settings
 from provision.ssh import Place

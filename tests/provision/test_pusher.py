@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from provision.configuration import Scope, digest
 from provision.journal import Journal, Subject, Transaction
-from provision.pusher import Order, Pusher, Target
+from provision.means import Means
+from provision.pusher import Pusher
+from provision.run import Order, Target
 from provision.session import OutOfReachError, Session
 from provision.states import State
 from tests.provision.fake import (
@@ -45,7 +47,7 @@ class Bench:
         self.journal.open("a1", "s", "gateway", facts, 1)
 
     def pusher(self) -> Pusher:
-        return Pusher(
+        means = Means(
             self.journal,
             self.office,
             KEY,
@@ -53,6 +55,7 @@ class Bench:
             clock=self.clock,
             sleep=self.clock.sleep,
         )
+        return Pusher(means)
 
     def target(self) -> Target:
         def connect() -> Session:

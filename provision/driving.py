@@ -1,0 +1,172 @@
+"""How the commands drive pushes: who owns a transaction, what stops it, what is said meanwhile."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+
+import click
+
+from inventory.model import Device, Site
+from provision import masking, plan
+from provision.journal import Journal, Transaction
+from provision.means import Means, now_ms
+from provision.pusher import Pusher
+from provision.render import Risk
+from provision.session import RefusedError
+from provision.states import State
+from provision.workshop import Prepared, Workshop, scope_facts, scope_of
+from tabuah.errors import TabuahError
+
+
+def look_at(workshop: Workshop, site: Site, device: Device) -> Prepared:
+    """Return a device as it is and as it is to be, over a connection of its own.
+
+    Raises:
+        ConfigError, RefusedError, OutOfReachError: see `Workshop.prepare`.
+    """
+    target = workshop.target(site, device)
+    with closing(target.connect()) as session:
+        return workshop.prepare(site, device, session)
+
+
+def push_one(
+    workshop: Workshop,
+    entry: plan.Entry,
+    facts: dict[str, str],
+    stop: threading.Event,
+    *,
+    at_site: bool,
+) -> State:
+    """Return how the push of one device ended.
+
+    Raises:
+        TabuahError: it was refused before there was a transaction.
+    """
+    site, device = workshop.device(entry.site, entry.device)
+    if entry.risk is Risk.A and not at_site and _open_now(workshop, site):
+        hours = site.hours.text if site.hours is not None else ""
+        raise RefusedError(
+            f"this can cut the office off, and it serves now ({hours}); push later, or with "
+            "--at-site when someone stands there"
+        )
+    prepared = look_at(workshop, site, device)
+    if prepared.before_digest != entry.before_digest:
+        raise RefusedError("it runs something else than when it was planned; plan again")
+    if prepared.want_digest != entry.want_digest:
+        raise RefusedError("templates or variables have changed since; plan again")
+    if prepared.errors:
+        raise RefusedError("; ".join(prepared.errors))
+    tx = f"{datetime.now(UTC):%Y%m%d%H%M%S}-{secrets.token_hex(3)}"
+    hidden = prepared.rendered.secrets
+    with closing(Journal(workshop.folder)) as journal, workshop.owning(tx):
+        journal.open(
+            tx,
+            site.code,
+            device.name,
+            {
+                **facts,
+                "before": prepared.before_masked,
+                "want": prepared.want_masked,
+                "before_digest": prepared.before_digest,
+                "want_digest": prepared.want_digest,
+                "scope": scope_facts(prepared.rendered.scope),
+                "risk": entry.risk.value if entry.risk else "",
+            },
+            now_ms(),
+        )
+        pusher = Pusher(means(workshop, journal, hidden, stop))
+        target = workshop.target(site, device, tx, hidden)
+        with suppress(KeyboardInterrupt):
+            return pusher.push(tx, target, prepared.order).state
+        return journal.get(tx).state
+
+
+def resume(workshop: Workshop, txs: tuple[str, ...]) -> list[State]:
+    """Return how the transactions ended, or where they stand, that nobody else drives."""
+    ends = []
+    with closing(Journal(workshop.folder)) as journal:
+        known = [journal.get(tx) for tx in txs] if txs else journal.unsettled()
+        for one in known:
+            with workshop.owning(one.id) as ours:
+                if not ours:
+                    click.echo(f"{one.id}: another process is at it", err=True)
+                    continue
+                site, device = workshop.device(one.site, one.device)
+                try:
+                    target = workshop.target(site, device, one.id)
+                    pusher = Pusher(means(workshop, journal))
+                    ends.append(
+                        pusher.resume(
+                            one.id, target, scope_of(one.facts), workshop.slow(site)
+                        ).state
+                    )
+                except RefusedError as error:
+                    click.echo(f"{one.id}: {error}", err=True)
+                    ends.append(one.state)
+    return ends
+
+
+@contextmanager
+def owned(workshop: Workshop, tx: str) -> Iterator[tuple[Journal, Transaction]]:
+    """Yield a transaction that is ours to drive.
+
+    Raises:
+        TabuahError: another process is at it.
+    """
+    with closing(Journal(workshop.folder)) as journal, workshop.owning(tx) as ours:
+        known = journal.get(tx)
+        if not ours:
+            raise TabuahError(f"{tx}: another process is at it; stop that one with Ctrl-C")
+        yield journal, known
+
+
+@contextmanager
+def stopping(stop: threading.Event) -> Iterator[None]:
+    """Have Ctrl-C, a closed terminal and SIGTERM undo what is under way, once; then they kill."""
+
+    def told(number: int, _frame: object) -> None:
+        click.echo("stopping: what is not confirmed is being undone", err=True)
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, told) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def means(
+    workshop: Workshop,
+    journal: Journal,
+    hidden: frozenset[str] = frozenset(),
+    stop: threading.Event | None = None,
+) -> Means:
+    """Return what a push works with; `hidden` are secrets, `stop` as in `Means`."""
+    return Means(
+        journal,
+        workshop.collector,
+        workshop.key,
+        say=say,
+        stop=stop,
+        hide=lambda text: masking.mask(text, hidden, workshop.key),
+    )
+
+
+def say(tx: Transaction, words: str) -> None:
+    """Show a step, or what is waited for, on stderr."""
+    click.echo(
+        f"{tx.site} {tx.device} {tx.id}: {tx.state.value}{': ' if words else ''}{words}", err=True
+    )
+
+
+def _open_now(workshop: Workshop, site: Site) -> bool:
+    now = datetime.now(workshop.inventory.timezone)
+    return site.hours is not None and site.hours.covers(now)
