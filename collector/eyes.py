@@ -95,6 +95,7 @@ class Eyes:
     targets: dict[tuple[Kind, str], Target] = field(default_factory=dict)
     _heap: list[tuple[float, int, tuple[Kind, str]]] = field(default_factory=list)
     _planned: int = 0
+    _references: list[Target] = field(default_factory=list)
 
     def renew(self, references: Iterable[str], addresses: Mapping[str, str], now: float) -> None:
         """Take up what is to be asked; what stays the same keeps how it fared.
@@ -117,6 +118,7 @@ class Eyes:
             old = before.get(ask.key)
             same = old is not None and old.ask == ask
             self.targets[ask.key] = old if old is not None and same else Target(ask, due)
+        self._references = [t for t in self.targets.values() if t.ask.kind is Kind.REFERENCE]
         self._heap = [(t.due, number, key) for number, (key, t) in enumerate(self.targets.items())]
         self._planned = len(self._heap)
         heapify(self._heap)
@@ -172,8 +174,8 @@ class Eyes:
         target.failed += 1
         target.rtt_s = None
         if key[0] is Kind.REFERENCE and target.failed < REFERENCE_FAILS:
-            for other in self.targets.values():
-                if other.ask.kind is Kind.REFERENCE and other.asked is None:
+            for other in self._references:
+                if other.asked is None:
                     self._plan(other, min(other.due, now + AGAIN_S))
 
     def unable(self, key: tuple[Kind, str]) -> None:
@@ -186,10 +188,14 @@ class Eyes:
 
     def references(self) -> bool | None:
         """Return whether any reference answers; None = there are none, or it is not known."""
-        answers = [t.up for t in self.targets.values() if t.ask.kind is Kind.REFERENCE]
+        answers = [target.up for target in self._references]
         if any(answers):
             return True
         return False if answers and None not in answers else None
+
+    def mute(self) -> list[str]:
+        """Return the references that have never answered, though they were asked."""
+        return [t.ask.host for t in self._references if t.up is False and t.answered is None]
 
     def office(self, site: str) -> bool | None:
         """Return whether an office that is not heard answers at its address; None = not known."""

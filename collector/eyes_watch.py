@@ -81,12 +81,13 @@ class Watch:
 
     def renew(self, inventory: Inventory, now: float) -> None:
         """Take up an inventory at `now`, monotonic seconds."""
-        self.eyes.renew(
-            [reference.ping for reference in inventory.references],
-            {site.code: site.address for site in inventory.sites if site.address is not None},
-            now,
-        )
-        shortest_s = min((site.interval_s for site in inventory.sites), default=10.0)
+        addresses: dict[str, str] = {}
+        shortest_s = 86_400.0
+        for site in inventory.sites:
+            shortest_s = min(shortest_s, site.interval_s)
+            if site.address is not None:
+                addresses[site.code] = site.address
+        self.eyes.renew([one.ping for one in inventory.references], addresses, now)
         self._interval_ms = round(shortest_s * 1000)
         self._told = {code: seen for code, seen in self._told.items() if inventory.find(code)}
 
@@ -176,11 +177,8 @@ class Watch:
             self._centre_saw(code, seen)
 
     def _complain(self) -> None:
-        for target in self.eyes.targets.values():
-            host = target.ask.host
-            if target.ask.kind is not Kind.REFERENCE or target.up is not False:
-                continue
-            if target.answered is None and host not in self._mute:
+        for host in self.eyes.mute():
+            if host not in self._mute:
                 self._mute.add(host)
                 log.warning("reference %s has not answered since the start: does it ever?", host)
 
