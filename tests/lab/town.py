@@ -25,7 +25,7 @@ KBIT = 1000
 """Of the line that is filled; its contract says as much."""
 COUNT = 5
 """Packets of each probe in a cycle."""
-MANY = 15
+MANY = 10
 """At the office whose loss is counted."""
 UPSTREAM = "sto-1"
 
