@@ -27,7 +27,7 @@ import time
 import zlib
 from array import array
 from bisect import bisect_left
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -64,6 +64,8 @@ class Source(NamedTuple):
     size: int
     mtime_ns: int
     digest: str
+    sites: int = 0
+    """How many offices it holds."""
 
 
 def open_inventory(directory: Path, data: Path) -> Inventory:
@@ -121,14 +123,26 @@ def _size(directory: Path) -> int:
 
 
 def write_compiled(directory: Path, path: Path) -> int:
-    """Read the directory and replace `path` by what it says; return how many offices that are.
+    """Read the directory and replace `path` by what it says; return how many offices were read.
+
+    Of an older `path` is taken what has not changed since.
 
     Raises:
         ConfigError: the inventory is not valid; the old file stands.
         OSError: the file could not be written; the old one stands.
     """
+    old = _Old.open(directory, path)
+    if old is not None:
+        try:
+            return _write(directory, path, old)
+        except ConfigError:
+            pass  # read as a whole, it says all that is wrong, and where
+    return _write(directory, path, None)
+
+
+def _write(directory: Path, path: Path, old: _Old | None) -> int:
     made_ns = time.time_ns()
-    sources = [_source(directory, one) for one in _paths(directory) if one.is_file()]
+    sources = {one: _source(directory, one) for one in _paths(directory) if one.is_file()}
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -136,24 +150,80 @@ def write_compiled(directory: Path, path: Path) -> int:
             if os.geteuid() == 0:  # the collector may run as another user than who asks
                 owner = path.parent.stat()
                 os.fchown(handle, owner.st_uid, owner.st_gid)
-            writer = _Writer(file.write)
-            head = read(directory, writer.add)
+            writer = _Writer(file.write, b"" if old is None else old.sites.words)
+            count: Counter[Path] = Counter()
+            made = 0
+
+            def keep(site: Site) -> None:
+                nonlocal made
+                made += 1
+                count[Path(site.where.rpartition(":")[0])] += 1
+                writer.add(site)
+
+            def known(source: Path, head: Inventory) -> Sequence[str] | None:
+                if old is None or source not in sources:
+                    return None
+                numbers = old.unchanged(sources[source], head)
+                if numbers is None:
+                    return None
+                count[source] = len(numbers)
+                codes = [old.sites.codes[number] for number in numbers]
+                for number, code in zip(numbers, codes, strict=True):
+                    writer.copy(code, old.sites.packed(number))
+                return codes
+
+            head = read(directory, keep, known)
             writer.end(
                 {
                     "model": fingerprint(Inventory),
                     "directory": str(directory),
                     "made_ns": made_ns,
-                    "sources": [list(source) for source in sources],
+                    "sources": [
+                        list(source._replace(sites=count[one])) for one, source in sources.items()
+                    ],
                     "inventory": pack(head),
                 }
             )
             file.flush()
-            os.fsync(handle)
+            os.fsync(file.fileno())
         draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-    return len(writer.codes)
+    return made
+
+
+class _Old:
+    """An older compiled file of the same directory and model: what of it is good still."""
+
+    def __init__(self, sites: CompiledSites, inventory: Inventory, sources: list[Source]) -> None:
+        self.sites = sites
+        self._inventory = inventory
+        self._at: dict[tuple[str, str], range] = {}
+        first = 0
+        for one in sources:
+            self._at[one.name, one.digest] = range(first, first + one.sites)
+            first += one.sites
+
+    @classmethod
+    def open(cls, directory: Path, path: Path) -> _Old | None:
+        found = _opened(path)
+        if found is None or not _is_of(found[0], directory):
+            return None
+        head, inventory = found
+        assert isinstance(inventory.sites, CompiledSites)
+        return cls(inventory.sites, inventory, _sources(head))
+
+    def unchanged(self, source: Source, head: Inventory) -> range | None:
+        """Return which offices are those of `source`, if they would be read as they were."""
+        before = self._inventory
+        same = (
+            head.organisation == before.organisation
+            and before.upstreams.keys() <= head.upstreams.keys()
+            and before.power_groups.keys() <= head.power_groups.keys()
+            and before.services.keys() <= head.services.keys()
+        )
+        return self._at.get((source.name, source.digest)) if same else None
 
 
 def _source(directory: Path, path: Path) -> Source:
@@ -165,11 +235,11 @@ def _source(directory: Path, path: Path) -> Source:
 class _Writer:
     """Puts offices into a file one after the other."""
 
-    def __init__(self, write: Callable[[bytes], object]) -> None:
+    def __init__(self, write: Callable[[bytes], object], words: bytes) -> None:
         self._write = write
         self._digest = sha256()
         self._at = 0
-        self._words = b""
+        self._words = words
         self._begins = array("Q")
         self.codes: list[str] = []
         self._put(_MAGIC)
@@ -179,9 +249,12 @@ class _Writer:
         self._words = self._words or text
         # Offices are much alike: the first one's words are what the others are deflated upon.
         deflater = zlib.compressobj(6, wbits=-15, zdict=self._words)
+        self.copy(site.code, deflater.compress(text) + deflater.flush())
+
+    def copy(self, code: str, packed: bytes) -> None:
         self._begins.append(self._at)
-        self.codes.append(site.code)
-        self._put(deflater.compress(text) + deflater.flush())
+        self.codes.append(code)
+        self._put(packed)
 
     def end(self, head: dict[str, Json]) -> None:
         table = self._at
@@ -219,17 +292,13 @@ def _little(numbers: array[int]) -> bytes:
 
 def read_compiled(directory: Path, path: Path) -> Inventory | None:
     """Return the inventory that `path` holds, or None unless it is whole and up to date."""
+    found = _opened(path)
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+        if found is None or not (_is_of(found[0], directory) and _is_fresh(directory, found[0])):
+            return None
+    except OSError:  # a source went away meanwhile
         return None
-    try:
-        return _open(handle, directory)
-    except (OSError, ValueError, TypeError, LookupError, struct.error, zlib.error) as error:
-        log.warning("%s: damaged, made again: %s", path, error)
-        return None
-    finally:
-        os.close(handle)
+    return found[1]
 
 
 def inventory_at(handle: int) -> Inventory:
@@ -237,13 +306,30 @@ def inventory_at(handle: int) -> Inventory:
     return _read(handle)[1]
 
 
-def _open(handle: int, directory: Path) -> Inventory | None:
-    _check_digest(handle)
-    head, inventory = _read(handle)
-    same = head["model"] == fingerprint(Inventory) and head["directory"] == str(directory)
-    if not same or not _is_fresh(directory, head):
+def _opened(path: Path) -> tuple[dict[str, Json], Inventory] | None:
+    """Return the head of a file, and its inventory, if it is whole."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
         return None
-    return inventory
+    try:
+        _check_digest(handle)
+        return _read(handle)
+    except (OSError, ValueError, TypeError, LookupError, struct.error, zlib.error) as error:
+        log.warning("%s: damaged, or of another version, made again: %s", path, error)
+        return None
+    finally:
+        os.close(handle)
+
+
+def _is_of(head: dict[str, Json], directory: Path) -> bool:
+    return head["model"] == fingerprint(Inventory) and head["directory"] == str(directory)
+
+
+def _sources(head: dict[str, Json]) -> list[Source]:
+    listed = head["sources"]
+    assert isinstance(listed, list)
+    return [Source(*one) for one in listed]  # type: ignore[misc]
 
 
 def _check_digest(handle: int) -> None:
@@ -274,10 +360,9 @@ def _read(handle: int) -> tuple[dict[str, Json], Inventory]:
 
 def _is_fresh(directory: Path, head: dict[str, Json]) -> bool:
     """Return whether the sources are those of which the head speaks."""
-    listed, made_ns = head["sources"], head["made_ns"]
-    assert isinstance(listed, list)
+    made_ns = head["made_ns"]
     assert isinstance(made_ns, int)
-    known = {source.name: source for source in (Source(*one) for one in listed)}  # type: ignore[misc]
+    known = {source.name: source for source in _sources(head)}
     paths = {str(path.relative_to(directory)): path for path in _paths(directory)}
     if paths.keys() != known.keys():
         return False
@@ -295,10 +380,11 @@ class CompiledSites(StoredSites):
     """The offices of a compiled file. May be used in any thread."""
 
     def __init__(self, handle: int, table: int, count: int, end: int, words: bytes) -> None:
-        """Take over the open file; `words` are what the offices are deflated upon."""
+        """Take over the open file."""
         self.handle = handle
         """Of the file, which may have been replaced since: for a child to read the same."""
-        self._words = words
+        self.words = words
+        """What the offices are deflated upon."""
         self._site = reader(Site)
         self._kept: OrderedDict[int, Site] = OrderedDict()
         numbers = os.pread(handle, end - table, table)
@@ -349,6 +435,11 @@ class CompiledSites(StoredSites):
             return None
         return self._at(self._order[at])
 
+    def packed(self, number: int) -> bytes:
+        """Return an office as it lies in the file."""
+        begin, end = self._begins[number], self._begins[number + 1]
+        return os.pread(self.handle, end - begin, begin)
+
     def _at(self, number: int) -> Site:
         """Return an office by its place; those that were lately asked for are kept."""
         site = self._kept.get(number)
@@ -362,10 +453,9 @@ class CompiledSites(StoredSites):
         return site
 
     def _read(self, number: int) -> Site:
-        begin, end = self._begins[number], self._begins[number + 1]
-        octets = os.pread(self.handle, end - begin, begin)
+        octets = self.packed(number)
         try:
-            text = zlib.decompressobj(-15, zdict=self._words).decompress(octets)
+            text = zlib.decompressobj(-15, zdict=self.words).decompress(octets)
             site: Site = self._site(json.loads(text))
         except (ValueError, TypeError, LookupError, zlib.error) as error:
             raise TabuahError(

@@ -8,7 +8,7 @@ names; nothing in one overrules another.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,10 +34,15 @@ def load(directory: Path) -> Inventory:
     return replace(head, sites=tuple(sites))
 
 
-def read(directory: Path, keep: Callable[[Site], None]) -> Inventory:
+def read(
+    directory: Path,
+    keep: Callable[[Site], None],
+    known: Callable[[Path, Inventory], Sequence[str] | None] = lambda *_: None,
+) -> Inventory:
     """Return the inventory without its offices, each of which `keep` was given meanwhile.
 
-    One that has problems is given too, as far as it could be read.
+    One that has problems is given too, as far as it could be read. A file of sites is passed over
+    if `known`, asked in its turn, has the codes of what is in it.
 
     Raises:
         ConfigError: as `load`.
@@ -51,14 +56,23 @@ def read(directory: Path, keep: Callable[[Site], None]) -> Inventory:
         raise ConfigError([Problem(str(head_path), "is empty; it needs at least 'organisation'")])
     head = read_head(root, scope, directory)
     inventory = head.inventory
-    known = {
+    named = {
         "upstream": tuple(inventory.upstreams),
         "power group": tuple(inventory.power_groups),
         "service": tuple(inventory.services),
     }
     check = LinkCheck(findings)
     codes: dict[str, str] = {}
-    for nodes, file_scope in _nodes(head, scope, directory):
+
+    def pass_over(path: Path) -> bool:
+        found = known(path, inventory)
+        for code in found or ():
+            if code in codes:
+                findings.add(str(path), f"site {code}: stands here and at {codes[code]}")
+            codes[code] = str(path)
+        return found is not None
+
+    for nodes, file_scope in _nodes(head, scope, directory, pass_over):
         for node in nodes:
             site = read_site(node, file_scope, inventory.organisation)
             if site is None:
@@ -69,7 +83,7 @@ def read(directory: Path, keep: Callable[[Site], None]) -> Inventory:
             codes[site.code] = site.where
             keep(site)
         # File by file: what a hundred thousand offices refer to would fill the memory.
-        check.against(known)
+        check.against(named)
     check.against({"site": tuple(codes)})
     if findings.problems:
         problems = sorted(findings.problems, key=_in_file_order)
@@ -95,10 +109,14 @@ def check_directory(directory: Path) -> None:
         raise ConfigError([Problem(str(directory), what)]) from error
 
 
-def _nodes(head: Head, scope: Scope, directory: Path) -> Iterator[tuple[list[Node], Scope]]:
+def _nodes(
+    head: Head, scope: Scope, directory: Path, pass_over: Callable[[Path], bool]
+) -> Iterator[tuple[list[Node], Scope]]:
     """Yield the sites of each file as nodes."""
     yield head.sites, scope
     for path in site_files(directory, scope.findings):
+        if pass_over(path):
+            continue
         file_scope = replace(scope, file=str(path))
         try:
             root = read_yaml(path)

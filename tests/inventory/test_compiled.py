@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from inventory import compiled
 from inventory.compiled import FILE_NAME, open_inventory, read_compiled, write_compiled
 from inventory.load import load
-from inventory.model import StoredSites
+from inventory.model import Site, StoredSites
 from tabuah.errors import ConfigError, NothingMatchedError
 
 CONTRACT = Path(__file__).parent / "contract"
@@ -93,6 +94,51 @@ def test_a_change_of_its_sources_is_seen(fleet: Path, tmp_path: Path, change: st
     new = open_inventory(fleet, tmp_path / "data")
     assert list(new.codes) == list(load(fleet).codes) != list(old.codes)
     assert len(old.sites[150].code) == 5  # whoever has the old one goes on reading it
+
+
+def test_only_what_changed_is_read_again(fleet: Path, tmp_path: Path) -> None:
+    path = tmp_path / FILE_NAME
+    assert write_compiled(fleet, path) == 300
+    assert write_compiled(fleet, path) == 0
+    write(fleet, 1, "".join(SITE.format(number) for number in range(150, 290)).replace("290", "x"))
+    (fleet / "sites" / "2.yaml").unlink()
+    assert write_compiled(fleet, path) == 140
+    assert sites_of(fleet, path) == load(fleet).sites
+    more = "organisation: Dinas\nupstreams: {sto: {}, other: {}}\nreferences: [{ping: 192.0.2.1}]\n"
+    (fleet / "inventory.yaml").write_text(more)
+    assert write_compiled(fleet, path) == 0
+    assert sites_of(fleet, path) == load(fleet).sites
+
+
+def test_a_changed_organisation_is_that_of_every_site(fleet: Path, tmp_path: Path) -> None:
+    path = tmp_path / FILE_NAME
+    write_compiled(fleet, path)
+    (fleet / "inventory.yaml").write_text("organisation: Lain\nupstreams: {sto: {}}\n")
+    assert write_compiled(fleet, path) == 300
+    assert {site.kabupaten for site in sites_of(fleet, path)} == {"Lain"}
+
+
+def test_what_no_longer_holds_is_found_in_files_that_did_not_change(
+    fleet: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / FILE_NAME
+    write_compiled(fleet, path)
+    (fleet / "inventory.yaml").write_text("organisation: Dinas\nupstreams: {stp: {}}\n")
+    with pytest.raises(ConfigError, match="unknown upstream 'sto'; did you mean 'stp'"):
+        write_compiled(fleet, path)
+    (fleet / "inventory.yaml").write_text("organisation: Dinas\nupstreams: {sto: {}}\n")
+    write(fleet, 0, SITE.format(250))
+    with pytest.raises(ConfigError) as compiling:
+        write_compiled(fleet, path)
+    assert str(compiling.value) == (
+        f"{fleet}/sites/2.yaml:52: site k0250: stands here and at {fleet}/sites/0.yaml:2"
+    )
+
+
+def sites_of(directory: Path, path: Path) -> Sequence[Site]:
+    found = read_compiled(directory, path)
+    assert found is not None
+    return found.sites
 
 
 @pytest.mark.parametrize("at", [0, 30, 5_000, -200, -10])
