@@ -322,3 +322,10 @@ def test_refusals_are_counted_since_the_last_good_report() -> None:
     refusals.heard(KUBUNG)
     assert refusals.count(KUBUNG, Reason.WRONG_DIGEST) == 0
     assert refusals.total == {(KUBUNG, Reason.WRONG_DIGEST): 2}
+
+
+def test_a_reference_that_never_answered_is_named() -> None:
+    seeing = Seeing(["192.0.2.1", "192.0.2.2"], {})
+    seeing.dead = {"192.0.2.2"}
+    seeing.run(30)
+    assert seeing.eyes.mute() == ["192.0.2.2"]
