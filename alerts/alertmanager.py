@@ -99,12 +99,13 @@ class Alertmanagers:
         incident = message.incident
         facts = self._facts(message)
         ends_ms = self._now_ms() + LASTING_MS if incident.ended_ms is None else incident.ended_ms
-        alone = len(incident.sites) == 1
+        sites, circuits = incident.filed_sites, incident.filed_circuits
+        alone = len(sites) == 1
         labels = {
             "alertname": incident.alertname,
             "incident": incident.id,
-            "site": incident.sites[0] if alone else "",
-            "circuit": incident.circuits[0] if len(incident.circuits) == 1 else "",
+            "site": sites[0] if alone else "",
+            "circuit": circuits[0] if len(circuits) == 1 else "",
             "upstream": incident.upstream or facts.get("upstream", ""),
             "kecamatan": facts.get("kecamatan", "") if alone else "",
             "cause": incident.cause,

@@ -44,6 +44,18 @@ class Incident:
     """What people call what failed, where that is no office: an upstream, a service."""
     found: str = ""
     """The cause as it is known now; empty = as first fired."""
+    filed: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    """Offices and circuits as first fired, where they are others by now."""
+
+    @property
+    def filed_sites(self) -> tuple[str, ...]:
+        """Return the offices by which it is filed: those of its beginning."""
+        return self.sites if self.filed is None else self.filed[0]
+
+    @property
+    def filed_circuits(self) -> tuple[str, ...]:
+        """Return the circuits by which it is filed."""
+        return self.circuits if self.filed is None else self.filed[1]
 
     @property
     def known(self) -> str:

@@ -82,7 +82,7 @@ def _single(channel: Channel, known: Inventory, client: httpx.AsyncClient) -> De
 
 
 def _facts(newest: Callable[[], Inventory], message: Message) -> Mapping[str, str]:
-    sites = message.incident.sites
+    sites = message.incident.filed_sites
     site = newest().find(sites[0]) if len(sites) == 1 else None
     if site is None:
         return {}

@@ -36,6 +36,8 @@ class Decision:
 
     reason: Reason
     message: Message | None = None
+    revised: Message | None = None
+    """What is known of it by now, for those who go on telling what lasts."""
 
 
 @dataclass(slots=True)
@@ -74,18 +76,23 @@ class Pipeline:
         first = self._firing.get(incident.id)
         if incident.ended_ms is None:
             if first is not None:
-                return Decision(Reason.SAID)
+                known = self.message(Status.FIRING, _filed(incident, first))
+                return Decision(Reason.SAID, revised=known)
             self._firing[incident.id] = incident
             return Decision(Reason.BEGAN, self.message(Status.FIRING, incident))
         if first is None:
             return Decision(Reason.NEVER_FIRED)
         del self._firing[incident.id]
-        # Whoever files alerts by their labels finds the end where the begin is.
-        ended = replace(
-            incident,
-            alertname=first.alertname,
-            cause=first.cause,
-            severity=first.severity,
-            found=incident.known,
-        )
-        return Decision(Reason.ENDED, self.message(Status.RESOLVED, ended))
+        return Decision(Reason.ENDED, self.message(Status.RESOLVED, _filed(incident, first)))
+
+
+def _filed(incident: Incident, first: Incident) -> Incident:
+    """Return the incident under what it was first told: alerts are filed by their labels."""
+    return replace(
+        incident,
+        alertname=first.alertname,
+        cause=first.cause,
+        severity=first.severity,
+        found=incident.known,
+        filed=(first.sites, first.circuits),
+    )

@@ -328,6 +328,8 @@ class Collector:
             log.info("incident %s: %s", incident.id, decision.reason.value)
             if decision.message is not None:
                 self._logbook.say(decision.message)
+            if decision.revised is not None:
+                self._logbook.revise(decision.revised)
 
     # --- what people see ----------------------------------------------------------------
 

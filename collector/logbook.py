@@ -67,6 +67,11 @@ class Logbook:
         for put in self._channels.values():
             put(message)
 
+    def revise(self, message: Message) -> None:
+        """Give what is known by now to those who go on telling what lasts."""
+        for keep in self._keepers:
+            keep(message)
+
     def resume(self, entry: Noted, message: Callable[[Status], Message]) -> None:
         """Take up an incident from before the start, and what a channel has not taken of it.
 

@@ -68,3 +68,21 @@ def test_the_cause_found_later_shows_in_the_closing_text_and_the_labels_stay() -
         "critical",
     )
     assert "Cause: mains power lost" in message.description
+
+
+def test_whoever_goes_on_telling_is_told_what_is_known_by_now_under_the_first_labels() -> None:
+    pipeline = Pipeline("en", WIB, {"13.02.10": "Kubung", "13.02.07": "Talang"})
+    pipeline.decide(FELL)
+    grown = replace(FELL, cause="power", sites=("13.02.07", "13.02.10"))
+    decision = pipeline.decide(grown)
+    assert decision.message is None
+    revised = decision.revised
+    assert revised is not None
+    assert (revised.status, revised.incident.cause) == (Status.FIRING, "unknown")
+    assert revised.incident.filed_sites == ("13.02.10",)
+    assert "Talang, Kubung" in revised.summary
+    assert "mains power lost" in revised.description
+    last = pipeline.decide(replace(grown, ended_ms=2**41)).message
+    assert last is not None
+    assert last.incident.filed_sites == ("13.02.10",)
+    assert last.json()["sites"] == ["13.02.07", "13.02.10"]
