@@ -337,7 +337,9 @@ def main() -> int:
     if options.heard:
         heard = array("I", tally.acknowledged(range(turns)))
         options.heard.write_bytes(heard.tobytes())
-    json.dump(found, sys.stdout)
+    each = range(0, turns, options.sites)
+    rounds = [tally.figures(range(begin, begin + options.sites)) for begin in each]
+    json.dump({**found, "rounds": rounds}, sys.stdout)
     return 0
 
 
