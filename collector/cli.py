@@ -291,4 +291,5 @@ def sites(*, data: Path, output: str) -> None:
         click.echo(
             f"{office['code']:10} {office['name']:{width}} {office['state']:8} "
             f"since {office['since']}  last report {office['last_report'] or '-'}"
+            + (f"  {office['cause']}, {office['incident']}" if office["incident"] else "")
         )

@@ -15,13 +15,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, MetaData, Table
+from sqlalchemy import Connection, MetaData, Table, create_engine
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
@@ -493,6 +494,24 @@ def test_a_database_of_another_program_is_left_alone(data: Path) -> None:
     connection.close()
     with pytest.raises(StoreError, match="another program"):
         Store.open(data)
+
+
+def test_incidents_of_an_older_schema_keep_their_office(data: Path) -> None:
+    data.mkdir()
+    engine = create_engine(f"sqlite:///{data / FILE_NAME}")
+    config = Config()
+    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0006")
+        connection.exec_driver_sql(
+            "INSERT INTO incidents VALUES ('a-1', '13.02.10', 'TabuahLinkDown', 'unknown', "
+            "'critical', 1, NULL, 'back', 1, 0)"
+        )
+    engine.dispose()
+    with Store.open(data) as store:
+        (noted,) = store.unfinished_incidents()
+    assert (noted.incident.id, noted.incident.sites, noted.fired) == ("a-1", (KUBUNG,), True)
 
 
 def test_an_older_schema_is_not_migrated_by_a_reader(data: Path) -> None:
