@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from collector import enrolled
 from collector.enrol import enrol as enrol_offices
 from collector.enrol import file_name
 from collector.options import data_option, inventory_option, output_option, running_option
+from inventory.compiled import open_inventory
 from inventory.load import load
 from inventory.model import Endpoint
 from inventory.secret import SecretRef
@@ -106,9 +108,9 @@ def enrol(
         raise click.UsageError("Missing option '--collector'.")
     if bool(sites) == every:
         raise click.UsageError("name the offices, or give --all")
-    inventory = load(directory)
-    codes = [site.code for site in inventory.sites] if every else list(dict.fromkeys(sites))
-    for code in codes:
+    inventory = open_inventory(directory, data) if data.is_dir() else load(directory)
+    codes = inventory.codes if every else list(dict.fromkeys(sites))
+    for code in () if every else codes:
         inventory.site(code)  # before anything is made
     made = enrol_offices(
         inventory, _paths(codes, out), data, collectors, rotate=rotate, force=force
@@ -128,7 +130,7 @@ def _revoke(sites: tuple[str, ...], data: Path) -> None:
         )
 
 
-def _paths(codes: list[str], out: str) -> dict[str, Path]:
+def _paths(codes: Sequence[str], out: str) -> dict[str, Path]:
     """Return the file of each office, making the folder if `out` must be one."""
     target = Path(out)
     if len(codes) > 1 or out.endswith(os.sep) or target.is_dir():
