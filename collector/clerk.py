@@ -242,8 +242,15 @@ class Clerk:
     # --- start and the disk -------------------------------------------------------------
 
     async def restore(self, store: Store, now_ms: int) -> None:
-        """Take up what ledger and store hold, before anything is received."""
-        book, newest, rows = await asyncio.to_thread(self._read, store, now_ms)
+        """Take up what ledger and store hold, before anything is received or written.
+
+        In a thread: the open trouble of many offices is minutes of reading, and whoever started
+        us is told meanwhile that the start goes on.
+        """
+        await asyncio.to_thread(self._restore, store, now_ms)
+
+    def _restore(self, store: Store, now_ms: int) -> None:
+        book, newest, rows = self._read(store, now_ms)
         for code, circuit in book.watched:
             self._watched[code] = (*self._watched.get(code, ()), sys.intern(circuit))
         self._outages = {one.id: one for one in book.outages}
