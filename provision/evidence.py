@@ -1,4 +1,4 @@
-"""What the offices report, asked of the running collector over its socket."""
+"""What the offices report, and that there is work at them: the running collector's socket."""
 
 from __future__ import annotations
 
@@ -30,21 +30,44 @@ class Collector:
             TabuahError: no collector answers there, or it refuses.
         """
         since = (now - _LOOK_BACK).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        path = f"/api/v1/sites/{site}/reports"
+        answer = self._ask("GET", f"/api/v1/sites/{site}/reports", params={"from": since})
+        return [heard(entry) for entry in answer]
+
+    def announce(self, site: str, seconds: int, why: str, by: str) -> str:
+        """Announce work at an office from now on; return its id. Its silence is no incident then.
+
+        Raises:
+            TabuahError: as `reports`.
+        """
+        said = {"act": "maintenance", "about": "", "by": by, "sites": [site], "text": why}
+        made = self._ask("POST", "/api/v1/said", json={**said, "lasts": f"{seconds}s"})
+        return str(made["about"])
+
+    def ended(self, work: str, by: str) -> None:
+        """Say that announced work is over.
+
+        Raises:
+            TabuahError: as `reports`.
+        """
+        self._ask(
+            "POST", "/api/v1/said", json={"act": "maintenance_ended", "about": work, "by": by}
+        )
+
+    def _ask(self, method: str, path: str, **more: Any) -> Any:  # JSON both ways
         socket = self.data / "collector.sock"
         try:
             with httpx.Client(
                 transport=httpx.HTTPTransport(uds=str(socket)), timeout=_LIMIT_S
             ) as client:
-                answer = client.get(f"http://collector{path}", params={"from": since})
+                answer = client.request(method, f"http://collector{path}", **more)
         except httpx.HTTPError as error:
             raise TabuahError(
-                f"{site}: no collector answers at {socket} ({error}): without the office's own "
-                "reports nothing can be confirmed; start it, or name the right --data"
+                f"no collector answers at {socket} ({error}): without the office's own reports "
+                "nothing can be confirmed; start it, or name the right --data"
             ) from error
         if answer.is_error:
-            raise TabuahError(f"{site}: the collector answers {answer.status_code}: {answer.text}")
-        return [heard(entry) for entry in answer.json()]
+            raise TabuahError(f"{path}: the collector answers {answer.status_code}: {answer.text}")
+        return answer.json()
 
 
 def heard(entry: Mapping[str, Any]) -> Heard:

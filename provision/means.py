@@ -29,6 +29,14 @@ class Evidence(Protocol):
         """Return an office's recent reports."""
         ...
 
+    def announce(self, site: str, seconds: int, why: str, by: str) -> str:
+        """Announce work at an office, so that its silence is no incident; return its id."""
+        ...
+
+    def ended(self, work: str, by: str) -> None:
+        """Say that announced work is over."""
+        ...
+
 
 class Means:
     """For the transactions of one journal, in one thread."""
@@ -90,6 +98,18 @@ class Means:
         with suppress(TabuahError):
             return self._evidence.reports(site, datetime.now(UTC))
         return []
+
+    def announced(self, site: str, seconds: int, tx: str) -> str:
+        """Announce the push as work at its office; return its id, empty where nobody heard."""
+        with suppress(TabuahError):
+            return self._evidence.announce(site, seconds, f"tabuah config push {tx}", "tabuah")
+        return ""
+
+    def work_ended(self, work: object) -> None:
+        """Say that it is over: from now on the office's silence is told."""
+        if isinstance(work, str) and work:
+            with suppress(TabuahError):
+                self._evidence.ended(work, "tabuah")
 
     def told(self, tx: Transaction, words: str) -> None:
         """Tell what is waited for."""

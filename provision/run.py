@@ -74,7 +74,12 @@ class Run:
         """Whether the session was opened after the change was complete."""
 
     def close(self) -> None:
-        """Leave the device."""
+        """Leave the device; unless something still is under way there, the work is over."""
+        if self.tx.settled or self.tx.state in (State.STUCK, State.UNKNOWN):
+            self._means.work_ended(self.tx.facts.get("work"))
+        self._leave()
+
+    def _leave(self) -> None:
         if self._session is not None:
             self._session.close()
             self._session = None
@@ -126,7 +131,7 @@ class Run:
         except (RefusedError, OutOfReachError) as error:
             # Whether it was started is for the device to say.
             self._means.noted(self.tx.id, Subject.DEVICE, words=str(error))
-            self.close()
+            self._leave()
         self.move(Event.SENT)
 
     def _preflight(self, order: Order) -> str | None:
@@ -140,14 +145,15 @@ class Run:
             return str(error)
         if not same(running, order.before):
             return "the device runs something else than when it was planned; plan again"
-        self.move(Event.BEGIN, window_s=order.window_s, baseline=_baseline_facts(before))
+        work = self._means.announced(self._target.site, order.window_s, self.tx.id)
+        self.move(Event.BEGIN, window_s=order.window_s, baseline=_baseline_facts(before), work=work)
         return None
 
     def _learn(self, words: str) -> None:
         """After a failed arming: ask what became of it."""
         self._means.noted(self.tx.id, Subject.DEVICE, words=words)
         self._last_words = words
-        self.close()
+        self._leave()
         while self.tx.state is State.ARMING:
             if not self._ask() and self._given_up():
                 return
@@ -168,7 +174,7 @@ class Run:
 
     def vouch(self, who: str, why: str) -> None:
         """Take a person's word in place of the office's reports."""
-        self.close()
+        self._leave()
         said = self._said()
         if self.tx.state is not State.VERIFYING or said is None or not said.applied:
             raise RefusedError(f"{self.tx.id} is {self.tx.state.value}: not applied, or undone")
@@ -226,7 +232,7 @@ class Run:
                 return
             if said is not None and said.applied and not self._entered_anew:
                 # A session that was there before outlives rules that let no new one in.
-                self.close()
+                self._leave()
                 self._entered_anew = True
                 continue
             if said is not None and said.applied:
@@ -254,7 +260,7 @@ class Run:
         try:
             running = self._dialect.read(self._connected(), self._scope)
         except (RefusedError, OutOfReachError) as error:
-            self.close()
+            self._leave()
             return f"it was applied, and cannot be read again: {error}"
         if self._means.digest(running) != self.tx.facts.get("want_digest"):
             return "it was applied, and the device does not run what was planned"
@@ -265,7 +271,7 @@ class Run:
             self._dialect.confirm(self._connected(), self.tx.id)
         except (RefusedError, OutOfReachError) as error:
             self._means.noted(self.tx.id, Subject.DEVICE, words=str(error))
-            self.close()
+            self._leave()
         while self.tx.state is State.CONFIRMING:
             if not self._ask() and self._given_up():
                 return
@@ -294,7 +300,7 @@ class Run:
         try:
             self._dialect.roll_back(self._connected(), self.tx.id)
         except (RefusedError, OutOfReachError):
-            self.close()
+            self._leave()
             return False
         return True
 
@@ -313,7 +319,7 @@ class Run:
             return self._dialect.ask(self._connected(), self.tx.id)
         except (RefusedError, OutOfReachError) as error:
             self._tell(str(error))
-            self.close()
+            self._leave()
             return None
 
     def _ask(self) -> bool:
@@ -328,7 +334,7 @@ class Run:
             try:
                 running = self._dialect.read(self._connected(), self._scope)
             except (RefusedError, OutOfReachError):
-                self.close()
+                self._leave()
                 return False
             runs_before = self._means.digest(running) == self.tx.facts.get("before_digest")
         event = meaning(

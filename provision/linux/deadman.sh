@@ -195,12 +195,17 @@ install_sysctl() {
 
 # One transaction of the kernel: there is no moment with no rules, or with half of them. Flows that
 # the old rules let in would go on under 'ct state established' and hide that no new one gets in:
-# they are forgotten, so that what the office reports afterwards is true of the new rules.
+# the agent's reports and pings come by such, and are forgotten, so that what the office reports
+# afterwards is true of the new rules. A connection of TCP has an end, and people's are spared.
 install_nftables() {
     if nft -s list ruleset | cmp -s - "$1"; then
         return 0
     fi
-    { echo "flush ruleset" && cat "$1"; } | nft -f - && conntrack -F >/dev/null 2>&1
+    { echo "flush ruleset" && cat "$1"; } | nft -f - || return
+    for protocol in udp icmp; do
+        conntrack -D -p $protocol >/dev/null 2>&1 # which fails where there is none
+    done
+    return 0
 }
 
 install_ip() { # SCOPE WANTED
@@ -505,7 +510,10 @@ flush ruleset" "$D/want/nftables" || return
 keep() { # MODE PATH HEAD PART
     mkdir -p "${2%/*}"
     { [ -z "$3" ] || echo "$3"; cat "$4"; } >"$2.tabuah-new" && chmod "$1" "$2.tabuah-new" &&
-        mv -f "$2.tabuah-new" "$2"
+        mv -f "$2.tabuah-new" "$2" || {
+        rm -f "$2.tabuah-new"
+        return 1
+    }
 }
 
 do_rollback() {

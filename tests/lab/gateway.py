@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from provision.session import Ran
 from tests.lab.machine import LabError, environment, ip
 from tests.lab.net import GATEWAY_LAN, Lab, Office
 from tests.lab.rules import nat_table
@@ -85,6 +86,28 @@ def make_key(path: Path) -> Key:
     return Key(path)
 
 
+class Inside:
+    """A session on a gateway that needs no line: a shell in its namespace."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def run(self, command: str, stdin: str = "", limit_s: float = 30.0) -> Ran:
+        """Return the ended command."""
+        done = subprocess.run(
+            self._gateway.inside("sh", "-c", command),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=limit_s,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 class Gateway:
     """One office's gateway; ends with the laboratory."""
 
@@ -105,7 +128,7 @@ class Gateway:
     def run(self, command: str, check: bool = True) -> str:
         """Return what a shell command printed on the gateway; it needs no network."""
         done = subprocess.run(
-            self._inside("sh", "-c", command),
+            self.inside("sh", "-c", command),
             capture_output=True,
             text=True,
             check=False,
@@ -214,7 +237,8 @@ class Gateway:
                     found.append(int(pid))
         return found
 
-    def _inside(self, *argv: str) -> list[str]:
+    def inside(self, *argv: str) -> list[str]:
+        """Return the command line that runs a program on the gateway."""
         assert self._view is not None
         return ["nsenter", "-t", str(self._view.pid), "-m", "-n", "--", *argv]
 

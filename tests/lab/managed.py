@@ -24,7 +24,7 @@ from tests.lab.net import ANCHOR, CENTRE, COMMUNITY, GATEWAY_LAN, REPORT_PORT, L
 from tests.lab.said import ReportSaid, reports_said
 
 INTERVAL_S = 2
-WINDOW_S = 25
+WINDOW_S = 30
 WEB = "http://127.0.0.1:8080"
 TABUAH = (sys.executable, "-m", "tabuah")
 

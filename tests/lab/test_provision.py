@@ -11,6 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from provision.configuration import Scope
+from provision.linux.gateway import LinuxGateway
+from provision.session import RefusedError
+from provision.states import Marker
+from tests.lab.gateway import Inside
 from tests.lab.machine import LabError, stop
 from tests.lab.managed import SECRETS, WINDOW_S, Managed
 from tests.lab.net import Lab
@@ -145,3 +150,30 @@ def test_of_two_who_are_quick_one_wins_never_both_and_never_neither(managed: Man
     said = gateway.run(_RACE.format(script=script, races=_RACES)).split()
     assert said[::2] == ["1"] * _RACES
     assert set(said[1::2]) <= {"confirmed", "fired"}
+
+
+def test_a_full_disk_refuses_the_arming_or_does_not_hinder_the_undoing(managed: Managed) -> None:
+    gateway = managed.gateways[managed.lab.offices[2]]
+    session, linux = Inside(gateway), LinuxGateway()
+    scope = Scope(interfaces=("wan0", "lan0"), nftables=True, frr=True)
+    runs, before = linux.read(session, scope), gateway.config()
+    wanted = {**runs, "ip": runs["ip"].replace("192.168.1.1/24", "192.168.1.3/24")}
+    folder = "/var/lib/tabuah-deadman"
+    for size, armed in (("60k", False), ("200k", True)):
+        gateway.run(f"mount -t tmpfs -o size={size} tmpfs {folder}")
+        try:
+            if not armed:
+                with pytest.raises(RefusedError, match="the device refuses 'arm'"):
+                    linux.arm(session, "full", 60, scope, wanted)
+                assert linux.ask(session, "full").marker is Marker.NONE
+                continue
+            linux.arm(session, "full", 60, scope, wanted)
+            gateway.run(f"dd if=/dev/zero of={folder}/fill bs=1k 2>/dev/null; true")
+            linux.apply(session, "full")
+            managed.until(20, lambda: linux.ask(session, "full").applied is True, "the change")
+            assert gateway.config() != before
+            linux.roll_back(session, "full")
+            managed.until(20, lambda: linux.ask(session, "full").restored is True, "the undoing")
+        finally:
+            gateway.run(f"umount -l {folder}")
+            assert gateway.config() == before

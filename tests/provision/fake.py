@@ -171,6 +171,8 @@ class FakeOffice:
     good_after: bool = True
     seq: int = 0
     known: list[Heard] = field(default_factory=list)
+    work: list[str] = field(default_factory=list)
+    over: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.clock.ticks.append(self.tick)
@@ -186,6 +188,13 @@ class FakeOffice:
 
     def reports(self, site: str, now: datetime) -> list[Heard]:
         return list(self.known)
+
+    def announce(self, site: str, seconds: int, why: str, by: str) -> str:
+        self.work.append(f"{site}: {why}")
+        return f"m{len(self.work)}"
+
+    def ended(self, work: str, by: str) -> None:
+        self.over.append(work)
 
 
 def _now_ms() -> int:

@@ -95,6 +95,8 @@ def test_an_office_that_is_worse_afterwards_has_its_old_configuration_back(tmp_p
     assert done.state is State.ROLLED_BACK
     assert bench.device.running == BEFORE
     assert "dc fails" in str(done.facts["reason"])
+    assert bench.office.work == ["s: tabuah config push a1"]
+    assert set(bench.office.over) == {"m1"}
 
 
 def test_a_change_that_was_refused_half_way_is_undone_though_the_office_is_well(
