@@ -169,6 +169,8 @@ class Watch:
             address=address,
             wrong_digests=self._refusals.count(code, Reason.WRONG_DIGEST),
             not_in_window=self._refusals.count(code, Reason.NOT_IN_WINDOW),
+            unknown_engine=self._refusals.count(code, Reason.UNKNOWN_ENGINE),
+            unknown_user=self._refusals.count(code, Reason.UNKNOWN_USER),
             battery_ms=battery_ms,
             traps=self._traps(code, since_ms),
         )

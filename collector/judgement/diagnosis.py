@@ -140,14 +140,20 @@ def _with_shown(case: Case, verdict: Verdict) -> Verdict:
         return verdict
     if seen.traps:
         verdict = replace(verdict, evidence=(*verdict.evidence, *seen.traps))
-    if not (seen.wrong_digests or seen.not_in_window):
+    refused = (
+        (seen.wrong_digests, "wrong digests"),
+        (seen.not_in_window, "outside the time window"),
+        (seen.unknown_engine, "for another engine"),
+        (seen.unknown_user, "by a key that is not valid"),
+    )
+    counts = ", ".join(f"{count} {what}" for count, what in refused if count)
+    if not counts:
         return verdict
     said = Evidence(
         Source.COLLECTOR,
         seen.at_ms,
-        f"datagrams in its name failed authentication: {seen.wrong_digests} wrong digests, "
-        f"{seen.not_in_window} outside the time window; a bad key or clock looks so, anyone can "
-        "send them, and they decide nothing",
+        f"datagrams in its name failed authentication: {counts}; a bad key, clock or configuration "
+        "looks so, anyone can send them, and they decide nothing",
     )
     return replace(verdict, evidence=(*verdict.evidence, said))
 

@@ -203,6 +203,10 @@ class CentreSeen:
     """Reports in its name that failed authentication, since the last good one (usmStats): anyone
     can send those, so they are shown and decide nothing."""
     not_in_window: int = 0
+    unknown_engine: int = 0
+    """Meant for another collector, or for this one before its data folder was made anew."""
+    unknown_user: int = 0
+    """By a key that was replaced or revoked."""
     battery_ms: int | None = None
     """Since when its UPS runs on battery, by a trap that only this office could have signed."""
     traps: tuple[Evidence, ...] = ()

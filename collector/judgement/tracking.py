@@ -187,10 +187,13 @@ class Tracker:
 
     def _change(self, known: Incident, trouble: Trouble) -> list[Incident]:
         verdict = trouble.verdict
-        if (known.sites, known.cause, known.confidence) == (
+        # What is shown beside a cause may grow as anyone likes; that there is more of it is a
+        # version, how much is not.
+        if (known.sites, known.cause, known.confidence, len(known.evidence)) == (
             trouble.sites,
             verdict.cause,
             verdict.confidence,
+            len(verdict.evidence),
         ):
             return []
         new = replace(

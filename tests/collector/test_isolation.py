@@ -11,7 +11,7 @@ import pytest
 from alerts.message import Status
 from collector.eyes import Kind
 from collector.live import State
-from inventory.model import Reference
+from inventory.model import Circuit, Reference
 from tabuah.snmp.receiver import Reason
 from tests.support.centre import GUNUNG_TALANG, KUBUNG, Centre, centre, until
 
@@ -110,6 +110,26 @@ async def test_what_was_refused_in_an_offices_name_is_counted_until_it_is_heard(
     assert refusals.count(KUBUNG, Reason.WRONG_DIGEST) == 1
     lone.office(KUBUNG, epoch=2).reports(1)
     assert refusals.count(KUBUNG, Reason.WRONG_DIGEST) == 0
+
+
+async def test_a_bad_key_is_shown_beside_the_silence_and_decides_nothing(lone: Centre) -> None:
+    sites = tuple(
+        replace(site, circuits=(Circuit("telkom"),)) for site in lone.collector.inventory.sites
+    )
+    lone.collector.renew(replace(lone.collector.inventory, sites=sites))
+    kubung = lone.office()
+    kubung.reports(1)
+    lone.wait(20)
+    (incident,) = lone.collector.clerk.incidents()
+    kubung._client._user = replace(kubung._client._user, auth_key=bytes(32))
+    for seq in range(2, 40):
+        kubung.reports(seq)
+        lone.wait(5)
+    (after,) = lone.collector.clerk.incidents()
+    assert (after.cause, after.id) == (incident.cause, incident.id)
+    assert "wrong digests" in after.evidence[-1].says
+    assert "decide nothing" in after.evidence[-1].says
+    assert after.version == incident.version + 1, "told of once, however many there are"
 
 
 async def test_what_the_centre_sees_is_in_the_metrics(lone: Centre) -> None:
