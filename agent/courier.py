@@ -2,7 +2,7 @@
 
 Two lanes. The *live* lane carries the newest report: it goes out when it is made, and again
 every `max(0.5 s, 1.5 x smoothed RTT)` until it is acknowledged or a newer one takes its
-place; before anything was ever answered, after 1, 2, 4 and 8 s. The *history* lane carries what
+place; before anything was ever heard, after 1, 2, 4 and 8 s. The *history* lane carries what
 the spool holds, oldest first, many reports in one inform and several informs at once, beside the
 live lane and only while that one is being answered: on a dead line it is silent. It takes a share
 of the line and no more (`agent.pacing`), has as many informs under way as acknowledgements come
@@ -224,6 +224,14 @@ class Courier:
         """Note that the spool could not be read; it is asked again, but not at once."""
         self._loading = False
         self._load_after = now + LOAD_AGAIN_AFTER
+
+    def told(self, round_trip_s: float) -> None:
+        """Note that the centre, not knowing whether we are there, has told its time.
+
+        That is no acknowledgement, but a round trip, if none is known.
+        """
+        if self.srtt_s is None:
+            self.srtt_s = round_trip_s
 
     def refused(self, request_id: int) -> Flight | None:
         """Note that a flight was answered, but not taken; return it, None if it is unknown.

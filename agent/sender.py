@@ -64,7 +64,7 @@ class Sender:
         self._spool = spool
         self._cycle = cycle
         self._wires = [
-            Wire(collector, way, config.circuits, self._hear)
+            Wire(collector, way, config.circuits, self._hear, courier.told)
             for way in ways(config.circuits)
             for collector in config.collectors
         ]

@@ -51,6 +51,7 @@ class Wire:
         circuit: Circuit | None,
         circuits: Sequence[Circuit],
         answered: Callable[[Wire, Answered, float], None],
+        told: Callable[[float], None],
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -59,11 +60,13 @@ class Wire:
             circuit: the one whose interface is bound to; None leaves it to the routes.
             circuits: all of the office, to name the one that the routes take.
             answered: called with each authentic answer, and the round trip in seconds.
+            told: called with the round trip when the collector has told its time.
         """
         self._collector = collector
         self._circuit = circuit
         self._circuits = circuits
         self._answered = answered
+        self._told = told
         self._client = UsmClient(
             collector.user,
             Auth.SHA256_192,
@@ -191,7 +194,8 @@ class Wire:
                 self._known.discard(pdu.request_id)
                 sent_at = now if answer.sent_at is None else answer.sent_at
                 self._answered(self, answer, now - sent_at)
-            case Transmit(again):
+            case Transmit(again, _, sent_at):
+                self._told(now - sent_at)
                 self._put_out(again)
             case Ignored(Reason.UNEXPECTED):
                 pass  # the second answer to a report that was sent twice

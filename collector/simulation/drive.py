@@ -6,30 +6,27 @@ turn of the loop it does a little of everything, so that whatever is late holds 
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import heapq
 import math
-import random
 import secrets
-import select
-import socket
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from collector.simulation import fleet
+from collector.simulation.line import HEADERS, Line
+from collector.simulation.presign import Presigned, presigned
 from collector.simulation.tally import NobodyAnswersError, Tally
 from collector.simulation.voice import (
     Acknowledged,
     Declined,
     Refused,
     Resync,
-    Sealed,
     Unreadable,
     Voice,
     WrongMac,
 )
-from tabuah.errors import DecodeError, TabuahError
+from tabuah.errors import DecodeError
 from tabuah.report import Occasion
 from tabuah.snmp import message
 
@@ -38,6 +35,7 @@ if TYPE_CHECKING:
 
     from collector.simulation.office import Flight, Office
     from collector.simulation.plan import Cut, Plan
+    from collector.simulation.voice import Sealed
 
 PATIENCE_S: Final = 10.0
 """Without any acknowledgement, for the last ones and for the first."""
@@ -46,9 +44,6 @@ CHECKED: Final = 50
 """The MAC of one answer in so many is verified."""
 BURST: Final = 64
 """Offices, of those whose time has come, that are looked at in one turn."""
-_HEADERS: Final = 28
-_RECEIVE_BUFFER: Final = 16 << 20
-_SO_RCVBUFFORCE: Final = 33
 
 
 class _Sent(NamedTuple):
@@ -56,12 +51,6 @@ class _Sent(NamedTuple):
     flight: Flight
     at: float
     boots: int
-
-
-class _Presigned(NamedTuple):
-    office: Office
-    flight: Flight
-    sealed: Sealed
 
 
 class Drive:
@@ -75,7 +64,7 @@ class Drive:
         address: tuple[str, int],
         say: Callable[[str], None],
     ) -> None:
-        """Open the socket; `say` is told how it goes.
+        """Open the line; `say` is told how it goes.
 
         Raises:
             TabuahError: there is no such address.
@@ -83,7 +72,6 @@ class Drive:
         self._plan = plan
         self._offices = offices
         self._say = say
-        self._dice = random.Random()  # noqa: S311 - lost datagrams, not keys
         self._voice = Voice(engine_id, secrets.randbits(64))
         self._sent: dict[int, _Sent] = {}
         """By message ID, as long as an answer counts."""
@@ -91,7 +79,7 @@ class Drive:
         self._count = 0
         self._next = 0
         """How many live reports have become due: round and office follow from it."""
-        self._presigned: list[_Presigned] = []
+        self._presigned: list[Presigned] = []
         self._start = 0.0
         self._in_spools = sum(office.backlog for office in offices)
         """Reports that were late and are not acknowledged."""
@@ -101,7 +89,7 @@ class Drive:
         self._stopping = False
         self._impatient = False
         self.tally = Tally(reports=self._in_spools, history=self._in_spools)
-        self._socket = _open(address)
+        self._line = Line(plan, address)
 
     def stop(self) -> None:
         """End the run early; told twice, without the last answers."""
@@ -110,38 +98,21 @@ class Drive:
 
     def close(self) -> None:
         """Give the socket back."""
-        self._socket.close()
+        self._line.close()
 
     # --- before the start -----------------------------------------------------------------
 
     def presign(self) -> None:
-        """Encode and sign all reports of the run, for the engine time at which they will leave.
-
-        Each rests on the one before, as it will if that is acknowledged by then; if not, and when
-        it must be sent again, it is signed anew.
+        """Make all reports of the run beforehand; returns when it is time to begin.
 
         Raises:
             NobodyAnswersError: the collector's time could not be had.
         """
         self._introduce()
-        count = self._plan.due_in_all(len(self._offices))
-        self._start = time.monotonic() + count * self._seconds_each() + 0.2
-        for number in range(count):
-            if self._stopping:
-                return
-            office, due = self._due(number)
-            made = office.cycle(due)
-            flight = office.flight(made)
-            sealed = self._voice.seal(office.user, office.pdu(flight), due, knows_time=True)
-            office.presume(made)
-            self._presigned.append(_Presigned(office, flight, sealed))
-        for office in self._offices:
-            office.presume(None)
+        self._presigned = presigned(self._plan, self._offices, self._voice, lambda: self._stopping)
         # Half a million reports in memory: no collection of garbage shall walk through them.
         gc.collect()
         gc.freeze()
-        # Whether that took less or more than estimated: the time window is 150 s each way.
-        time.sleep(max(0.0, self._start - time.monotonic()))
 
     def _introduce(self) -> None:
         """Let the first office ask for the collector's clock, which is then all offices'."""
@@ -156,27 +127,17 @@ class Drive:
                     "and is --data its data folder?"
                 )
             self._pump(first, time.monotonic())
-            select.select([self._socket], [], [], 0.1)
+            self._line.wait(0.1)
             self._hear()
         for office in self._offices:
             office.knows_time = True
-
-    def _seconds_each(self) -> float:
-        """Return about how long one report takes to make, by making some that are not used."""
-        office = fleet.another(self._offices[0], self._plan)
-        began = time.monotonic()
-        for _ in range(200):
-            made = office.cycle(began)
-            self._voice.seal(office.user, office.pdu(office.flight(made)), began, knows_time=True)
-            office.presume(made)
-        return (time.monotonic() - began) / 200
 
     # --- the run --------------------------------------------------------------------------
 
     def run(self) -> Tally:
         """Report until the plan's end or `stopping`, await the last answers, and return counts."""
         tally, plan = self.tally, self._plan
-        now = self._start = time.monotonic()
+        now = self._start = self._line.began = time.monotonic()
         cpu_s = time.process_time()
         tally.began = tally.returned = tally.ended = now
         if tally.all_live is not None:  # a single office, when it was introduced
@@ -224,7 +185,7 @@ class Drive:
             elif number < len(self._presigned):
                 self._send_presigned(self._presigned[number], now)
 
-    def _send_presigned(self, ready: _Presigned, now: float) -> None:
+    def _send_presigned(self, ready: Presigned, now: float) -> None:
         office, flight, sealed = ready
         self._offer(office, flight)
         if flight.base is office.base:
@@ -309,12 +270,10 @@ class Drive:
         self._sent[msg_id] = _Sent(office, flight, now, boots)
         flight.boots = boots
         flight.msg_ids.append(msg_id)
-        office.sent(flight, now, len(datagram) + _HEADERS)
+        office.sent(flight, now, len(datagram) + HEADERS)
         self.tally.datagrams += 1
         self.tally.octets += len(datagram)
-        if not self._loses(office, now):
-            with contextlib.suppress(OSError):  # as if it were lost on its way
-                self._socket.send(datagram)
+        self._line.send(datagram, office.number, now)
 
     def _forget(self, flight: Flight) -> None:
         """Expect no answer to a flight any more."""
@@ -322,27 +281,15 @@ class Drive:
             self._sent.pop(msg_id, None)
         flight.msg_ids.clear()
 
-    def _loses(self, office: Office, now: float) -> bool:
-        plan = self._plan
-        if plan.loss and self._dice.random() < plan.loss:
-            return True
-        return bool(plan.cuts) and plan.cut_off(office.number, now - self._start)
-
     def _wait(self, now: float, due: float) -> None:
         if self._alarms:
             due = min(due, self._alarms[0][0])
-        select.select([self._socket], [], [], min(0.05, max(0.0, due - now)))
+        self._line.wait(min(0.05, max(0.0, due - now)))
 
     # --- answers --------------------------------------------------------------------------
 
     def _hear(self) -> None:
-        for _ in range(4 * BURST):
-            try:
-                datagram = self._socket.recv(65_535)
-            except BlockingIOError:
-                return
-            except OSError:  # ICMP: nobody listens there now
-                continue
+        for datagram in self._line.heard(4 * BURST):
             self._take(datagram, time.monotonic())
 
     def _take(self, datagram: bytes, now: float) -> None:
@@ -359,7 +306,7 @@ class Drive:
             tally.overtaken += 1
             return
         office, flight, at, boots = sent
-        if self._loses(office, now):
+        if self._line.loses(office.number, now):
             return
         tally.answers += 1
         check = tally.answers % CHECKED == 0
@@ -376,6 +323,7 @@ class Drive:
                     self._pump(office, now)
             case Resync():
                 tally.resyncs += 1
+                office.told(now - at)
                 self._resync(office, flight, now, msg_id=received.msg_id, boots=boots)
             case WrongMac():
                 tally.macs_wrong += 1
@@ -393,7 +341,6 @@ class Drive:
         """
         del self._sent[msg_id]  # one Report draws one datagram
         flight.msg_ids.remove(msg_id)
-        office.knows_time = True
         if boots != flight.boots == self._voice.boots(now):
             return
         sealed = self._voice.seal(office.user, office.pdu(flight), now, knows_time=True)
@@ -427,22 +374,3 @@ class Drive:
             self.tally.live_offices += 1
             if self.tally.live_offices == len(self._offices):
                 self.tally.all_live = now
-
-
-def _open(address: tuple[str, int]) -> socket.socket:
-    try:
-        family, _, _, _, found = socket.getaddrinfo(*address, type=socket.SOCK_DGRAM)[0]
-        opened = socket.socket(family, socket.SOCK_DGRAM)
-    except OSError as error:
-        raise TabuahError(f"--collector {address[0]}:{address[1]}: {error.strerror}") from error
-    opened.setblocking(False)
-    for option in (_SO_RCVBUFFORCE, socket.SO_RCVBUF):
-        with contextlib.suppress(OSError):  # the first takes root
-            opened.setsockopt(socket.SOL_SOCKET, option, _RECEIVE_BUFFER)
-            break
-    try:
-        opened.connect(found)
-    except OSError as error:
-        opened.close()
-        raise TabuahError(f"--collector {address[0]}:{address[1]}: {error.strerror}") from error
-    return opened

@@ -283,6 +283,12 @@ class Office:
             self._window = min(WINDOW_MOST, self._window + 1)
         return True
 
+    def told(self, round_trip_s: float) -> None:
+        """Note that the collector has told its time: a round trip, if none is known."""
+        self.knows_time = True
+        if self._srtt_s is None:
+            self._srtt_s = round_trip_s
+
     def declined(self, flight: Flight) -> bool:
         """Note that a flight is to be sent whole; return False if it is overtaken or known.
 

@@ -89,6 +89,8 @@ class Transmit:
 
     datagram: bytes
     request_id: int
+    sent_at: float
+    """When the one was made, on the caller's clock, that drew this: a round trip is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +329,8 @@ class UsmClient:
         if sent.boots != request.boots == self._clock.at(now).boots:
             # It has gone out by the right clock since: what was sent before it is settled.
             return Ignored(Reason.UNEXPECTED)
-        return Transmit(self._transmit(request, now, sent.follow_ups + 1), sent.request_id)
+        again = self._transmit(request, now, sent.follow_ups + 1)
+        return Transmit(again, sent.request_id, sent.at)
 
     def _know(self, engine_id: bytes) -> None:
         self._engine_id = engine_id

@@ -154,6 +154,17 @@ def test_before_anything_was_answered_each_retry_waits_twice_as_long(edge: Edge)
     assert len([seqs for _, seqs in edge.sent if seqs == (3,)]) > 1, "and from then on soon again"
 
 
+def test_once_the_centre_has_told_its_time_retries_keep_the_pace_of_its_line(edge: Edge) -> None:
+    edge.offer(1)
+    edge.wait(0.4)
+    edge.courier.told(0.04)
+    edge.wait(1.6)
+    gaps = [b[0] - a[0] for a, b in zip(edge.sent, edge.sent[1:], strict=False)]
+    assert gaps == pytest.approx([0.5] * 4)
+    edge.courier.told(7.0)
+    assert edge.courier.srtt_s == 0.04
+
+
 def test_on_a_satellite_a_retry_waits_for_one_and_a_half_round_trips(edge: Edge) -> None:
     edge.courier.srtt_s = 0.6
     edge.offer(1)
