@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 FILE_NAME: Final = "inventory.compiled"
 
 LARGE_BYTES: Final = 256 * 1024
-"""YAML of this size is compiled: some three hundred offices, which take half a second to read."""
+"""YAML of this size is compiled: hundreds of offices, which take half a second to read."""
 
 _MAGIC: Final = b"tabuah inventory 1\n"
 _TRAILER: Final = struct.Struct("<QQQQ32s")
