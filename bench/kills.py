@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 
 from bench.measure import BenchError, Figures, say
-from tests.support.kills import COLLECTOR, Strike, cut, drill, killed
+from tests.support.kills import COLLECTOR, NOTHING, Strike, cut, drill, killed
 
 KILLS = 200
 AGENTS = 4
@@ -50,12 +50,13 @@ def _kills(folder: Path, wanted: int) -> Figures:
     with drill(folder, Random(seed), AGENTS, PER_SECOND) as centre:
         while killed(strikes).total() < wanted:
             strikes.append(centre.strike())
-            if strikes[-1].wrong:
+            if strikes[-1].wrong != NOTHING:
                 raise BenchError(f"seed {seed}, kill {killed(strikes).total()}: {strikes[-1]}")
             if len(strikes) % 10 == 0:
                 say(f"kills: {killed(strikes).total()}")
-        if wrong := centre.settle():
-            raise BenchError(f"seed {seed}, at the end: {wrong}")
+        damaged, wrong = centre.settle(), centre.wrong()
+        if damaged or wrong != NOTHING:
+            raise BenchError(f"seed {seed}, at the end: {damaged} {wrong}")
         counted = killed(strikes)
         resumed = sorted(each.resumed_s for each in strikes)
         return {
@@ -65,10 +66,11 @@ def _kills(folder: Path, wanted: int) -> Figures:
             "minutes": round((time.monotonic() - began) / 60, 1),
             "acknowledged": len(centre.burden.acknowledged | centre.witness.acknowledged),
             "of_them_to_agents": len(centre.witness.acknowledged),
-            "gone": 0,
-            "twice": 0,
-            "invented": 0,
-            "agents_lost": centre.lost(),
+            "gone": len(wrong.gone),
+            "twice": len(wrong.twice),
+            "invented": len(wrong.invented),
+            "agents_lost": centre.lost().total(),
+            "agents_lost_most_at_once": max(centre.lost().values(), default=0),
             "serves_again_s_median": round(resumed[len(resumed) // 2], 1),
             "serves_again_s_most": round(resumed[-1], 1),
         }

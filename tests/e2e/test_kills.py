@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from tests.support import drawn
-from tests.support.kills import Strike, cut, drill, killed
+from tests.support.kills import NOTHING, Strike, cut, drill, killed
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -23,8 +23,9 @@ def test_whatever_is_killed_every_acknowledged_report_is_there_once(tmp_path: Pa
         strikes: list[Strike] = []
         while killed(strikes).total() < KILLS or len(killed(strikes)) < 2:
             strikes.append(centre.strike())
-            assert strikes[-1].wrong == (), strikes
+            assert strikes[-1].wrong == NOTHING, strikes
         assert centre.settle() == []
+        assert centre.wrong() == NOTHING
         assert len(centre.burden.acknowledged) > 100
 
 

@@ -17,7 +17,7 @@ from collector.database import FILE_NAME
 from tests.support import centre as centres
 from tests.support import drawn, powercut
 from tests.support.centre import until
-from tests.support.kills import COLLECTOR, drill
+from tests.support.kills import COLLECTOR, NOTHING, drill
 from tests.support.programs import SITE, Centre, centre, seconds_until
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operating.md"
@@ -65,7 +65,7 @@ def test_on_a_slow_disk_answers_are_late_nobody_is_silent_and_a_restart_loses_no
         collector = drilled.start(COLLECTOR)
         answered = len(burden.acknowledged)
         seconds_until(lambda: len(burden.acknowledged) > answered + 20, 30)
-        assert drilled.wrong() == []
+        assert drilled.wrong() == NOTHING
         control.write_text(str(SLOW_MS))
         time.sleep(SLOW_MS / 1_000)
         collector.terminate()
@@ -73,6 +73,7 @@ def test_on_a_slow_disk_answers_are_late_nobody_is_silent_and_a_restart_loses_no
         assert collector.wait(40) == 0
         drilled.start(COLLECTOR)
         assert drilled.settle() == []
+        assert drilled.wrong() == NOTHING
 
 
 async def test_a_database_that_another_program_locks_is_named_and_used_once_it_is_free(

@@ -42,6 +42,20 @@ BURDENED = 10
 
 
 @dataclass(frozen=True, slots=True)
+class Wrong:
+    """Reports of which the store does not hold what was promised."""
+
+    gone: tuple[ReportId, ...] = ()
+    """Acknowledged, and not there."""
+    twice: tuple[ReportId, ...] = ()
+    invented: tuple[ReportId, ...] = ()
+    """Never sent so."""
+
+
+NOTHING = Wrong()
+
+
+@dataclass(frozen=True, slots=True)
 class Strike:
     """What was killed, and what came of it."""
 
@@ -49,7 +63,7 @@ class Strike:
     """The collector or an office's agent; one that was killed again while it started twice."""
     resumed_s: float
     """From the last start to the first acknowledged report."""
-    wrong: tuple[str, ...]
+    wrong: Wrong
 
 
 class Drill:
@@ -113,36 +127,32 @@ class Drill:
         for name in names:
             self._await_service(name, before)
         resumed_s = time.monotonic() - began
-        return Strike(tuple(killed), resumed_s, tuple(self.wrong()))
+        return Strike(tuple(killed), resumed_s, self.wrong())
 
     def settle(self) -> list[str]:
-        """Let all that is under way and in spools arrive; say what is wrong then."""
+        """Let all that is under way and in spools arrive, and stop; say what is damaged then."""
         self.burden.resting = True
         seconds_until(lambda: self.burden.under_way == 0, MOST_S)
         seconds_until(lambda: not self._backlogs(), MOST_S)
         for name in (*self._configs, COLLECTOR):
             self._programs[name].terminate()
             assert self._programs[name].wait(20) == 0
-        return [*self.wrong(), *self._not_whole()]
+        return list(self._not_whole())
 
-    def lost(self) -> int:
-        """Return how many reports were sent by agents, never acknowledged, and are not kept."""
-        return len(self.witness.sent.keys() - self._kept().keys())
+    def lost(self) -> Counter[int]:
+        """Return how many reports agents sent that are nowhere, by the epoch: that is, by kill."""
+        return Counter(one.epoch for one in self.witness.sent.keys() - self._kept().keys())
 
-    def wrong(self) -> list[str]:
+    def wrong(self) -> Wrong:
         """Compare the store with what was promised."""
         promised = self.burden.acknowledged | self.witness.acknowledged
         kept = self._kept()
         sent = self.burden.sent | self.witness.sent
-        return [
-            *(f"{one} was acknowledged and is gone" for one in promised - kept.keys()),
-            *(f"{one} is there {len(found)} times" for one, found in kept.items() if found[1:]),
-            *(
-                f"{one} was never sent so"
-                for one, found in kept.items()
-                if sent.get(one) != found[0]
-            ),
-        ]
+        return Wrong(
+            gone=tuple(promised - kept.keys()),
+            twice=tuple(one for one, found in kept.items() if found[1:]),
+            invented=tuple(one for one, found in kept.items() if sent.get(one) != found[0]),
+        )
 
     def _epochs(self) -> set[int]:
         return {one.epoch for one in set(self.witness.sent)}
