@@ -93,11 +93,11 @@ class Means:
             return {key: self._hidden(one) for key, one in value.items()}
         return value
 
-    def heard(self, site: str) -> list[Heard]:
-        """Return the office's recent reports; none when the collector is away."""
+    def heard(self, site: str) -> list[Heard] | None:
+        """Return the office's recent reports; None when the collector is away."""
         with suppress(TabuahError):
             return self._evidence.reports(site, datetime.now(UTC))
-        return []
+        return None
 
     def announced(self, site: str, seconds: int, tx: str) -> str:
         """Announce the push as work at its office; return its id, empty where nobody heard."""

@@ -235,8 +235,11 @@ class Run:
                 self._leave()
                 self._entered_anew = True
                 continue
-            if said is not None and said.applied:
-                reports = self._means.heard(self._target.site)
+            reports = self._means.heard(self._target.site)
+            if said is not None and said.applied and reports is None:
+                # Without it nobody knows which reports are new.
+                reason = "the collector does not answer"
+            elif said is not None and said.applied and reports is not None:
                 if self._floor is None:
                     refusal = self._runs_something_else()
                     if refusal is not None:

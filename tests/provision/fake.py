@@ -13,6 +13,7 @@ from provision.dialect import Armed, Said
 from provision.gate import Heard, Seen
 from provision.session import OutOfReachError, Ran, RefusedError, Session
 from provision.states import Marker
+from tabuah.errors import TabuahError
 
 BEFORE: Sections = {"ip": "address wan0 10.0.0.2/24\n"}
 WANTED: Sections = {"ip": "address wan0 10.0.0.3/24\n"}
@@ -173,6 +174,7 @@ class FakeOffice:
     known: list[Heard] = field(default_factory=list)
     work: list[str] = field(default_factory=list)
     over: list[str] = field(default_factory=list)
+    collector_away: Callable[[], bool] = lambda: False
 
     def __post_init__(self) -> None:
         self.clock.ticks.append(self.tick)
@@ -187,6 +189,8 @@ class FakeOffice:
         self.known.append(Heard("e1", self.seq, _now_ms(), 1000, False, "telkom", seen))
 
     def reports(self, site: str, now: datetime) -> list[Heard]:
+        if self.collector_away():
+            raise TabuahError("no collector answers")
         return list(self.known)
 
     def announce(self, site: str, seconds: int, why: str, by: str) -> str:

@@ -99,6 +99,25 @@ def test_an_office_that_is_worse_afterwards_has_its_old_configuration_back(tmp_p
     assert set(bench.office.over) == {"m1"}
 
 
+def test_reports_of_before_are_no_evidence_though_the_collector_was_away_meanwhile(
+    tmp_path: Path,
+) -> None:
+    """It comes back with what it had: good reports, all of them from before the change."""
+    bench = Bench(tmp_path)
+
+    def away() -> bool:
+        return bench.device.applied is not None and bench.clock.now < 1020
+
+    def hear_nothing_new() -> None:
+        if bench.device.applied is not None:
+            bench.office.known.pop()
+
+    bench.office.collector_away = away
+    bench.clock.ticks.append(hear_nothing_new)
+    assert bench.push().state is State.ROLLED_BACK
+    assert bench.device.running == BEFORE
+
+
 def test_a_change_that_was_refused_half_way_is_undone_though_the_office_is_well(
     tmp_path: Path,
 ) -> None:
