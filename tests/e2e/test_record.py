@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -132,6 +134,10 @@ def test_six_offices_lost_together_are_one_incident_over_a_restart_and_six_outag
     assert len(story["outages"]) == 6
     assert _record(six, "outages", "verify")["fault"] is None
     assert len(hook.heard) == 2
+    began = datetime.fromisoformat(outages[0]["began"]).astimezone(ZoneInfo("Asia/Jakarta"))
+    sheets = _record(six, "sla", "--month", f"{began:%Y-%m}")
+    assert [sheet["site"] for sheet in sheets] == CODES
+    assert all(sheet["measured"]["countable_seconds"] > 5 for sheet in sheets)
     _people_speak(six, incident["id"])
     _read_without_a_collector(six, incident["id"])
 
