@@ -23,7 +23,7 @@ from collector.judgement.evidence import (
 )
 from collector.judgement.faces import Face, face
 from collector.judgement.outages import Context, Finding, in_order, judged, read
-from collector.judgement.plain import condensed, follows, with_held, with_last_held
+from collector.judgement.plain import condensed, follows, grown, with_held, with_last_held
 from collector.judgement.runs import TAIL_MS
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class _Docket:
     trouble: bool = False
     """Something in `line` is not plainly good."""
     newest: Observation | None = None
+    deaf: bool = False
+    """Its spool fills although it is heard: no answer reaches it."""
     returned_ms: int | None = None
     """Since when it has been emptying its spool."""
 
@@ -90,6 +92,7 @@ class Judge:
         before = docket.line[-1] if docket.line else None
         docket.line.append(seen)
         if docket.newest is None or seen.at_ms >= docket.newest.at_ms:
+            docket.deaf = docket.newest is not None and grown(docket.newest, seen)
             docket.newest = seen
         if not docket.trouble and (before is None or not _plain(before, seen)):
             docket.trouble = before is not None or not _good(seen)
@@ -231,7 +234,7 @@ class Judge:
 
     def _is_due(self, docket: _Docket, now_ms: int) -> bool:
         """Return whether to read now: a draining spool is waited for, but not for ever."""
-        if not docket.pending or docket.silent:
+        if not docket.pending or docket.silent or docket.deaf:
             docket.returned_ms = None
             return True
         if docket.returned_ms is None:

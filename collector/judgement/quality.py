@@ -117,7 +117,8 @@ class Quality:
             says.append(f"jitter {jitter / 1000:.0f} ms (bound {bound:.0f} ms)")
         if not says:
             return None
-        load = _median(one.load for one in looks)
+        # While it is worse: what was lost in a full line was not lost by an idle one later on.
+        load = _median(one.load for one in looks if not self._within(one))
         if load is not None:
             says.append(f"{load:.0%} of the bandwidth in use")
         return Slow(
