@@ -35,8 +35,6 @@ LINES_MOST: Final = 512
 """Lines that wait for the collector to read them."""
 COUNT_S: Final = 1.0
 MEMORY_MOST: Final = 512 << 20
-LIVES: Final = 100_000
-"""Datagrams decoded before it ends, to be started anew: what pysnmp may hoard is given back."""
 NICE: Final = 15
 
 
@@ -51,7 +49,6 @@ class Hearing:
         self._lines: deque[bytes] = deque()
         self._half = b""
         self._counts: Counter[str] = Counter()
-        self._decoded = 0
         self._loop = asyncio.get_running_loop()
         self._writing = False
         self.ended = asyncio.Event()
@@ -79,8 +76,6 @@ class Hearing:
             if self._counts:
                 counts, self._counts = self._counts, Counter()
                 self._say(json.dumps({"counts": counts}).encode() + b"\n")
-            if self._decoded >= LIVES:
-                self.ended.set()
 
     def _sip(self) -> None:
         for _ in range(SIP):
@@ -99,7 +94,6 @@ class Hearing:
         if not self._rations.allows(source, time.monotonic(), v3=_is_v3(datagram)):
             self._counts[Refusal.LIMITED.value] += 1
             return
-        self._decoded += 1
         opened = self._opener.open(datagram, source, time.time_ns() // 1_000_000)
         if not isinstance(opened, Opened):
             self._counts[opened.value] += 1
