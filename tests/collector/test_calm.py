@@ -10,7 +10,7 @@ from bench import year
 from bench.judge import Bench
 from collector.judgement import court as courts
 from collector.judgement.court import Court
-from collector.judgement.evidence import Look, Observation, Window
+from collector.judgement.evidence import Cause, Look, Observation, Window
 from collector.judgement.ledger import Outage
 from collector.judgement.plain import condensed
 from collector.judgement.scene import Scene
@@ -132,3 +132,21 @@ def test_a_report_whose_clock_is_wrong_is_never_plain() -> None:
     assert not scene.goes_on(_cycle(6, good=False))
     assert not scene.goes_on(replace(_cycle(6, good=True), on_battery=True))
     assert not scene.goes_on(_cycle(60, good=True))
+
+
+def test_a_line_that_is_deaf_is_told_of_in_a_few_cycles() -> None:
+    court = Court(TWO_LINES)
+    told = []
+    for number in range(40):
+        good = number < 20 or number > 30
+        backlog = 0 if good else number - 20
+        seen = replace(_cycle(number, good=good, path="telkom"), backlog=backlog)
+        court.observe(seen)
+        told += [
+            (number, incident.version, incident.cause, incident.ended_ms is None)
+            for incident in court.rule(BEGIN_MS + number * MINUTE + 1000).incidents
+            if incident.alertname == "TabuahLinkDown"
+        ]
+    assert told[0] == (23, 1, Cause.LAST_MILE, True)
+    assert [one[3] for one in told] == [True, False]
+    assert told[-1][0] == 31
