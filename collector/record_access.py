@@ -17,9 +17,7 @@ from collector.asking import NotRunningError, ask, ask_text, tell
 from collector.judgement.ledger import Entry, export_json, newest
 from collector.judgement.planned import plans
 from collector.judgement.record import Book, read_book
-from collector.ledger_store import LedgerStore
 from collector.record_json import in_month, incidents_json, outages_json, plan_json
-from collector.store import Store
 from collector.story import story_json
 from inventory.model import DEFAULT_ZONE
 from tabuah.errors import NothingMatchedError, TabuahError
@@ -133,6 +131,9 @@ def stored(data: Path) -> Book:
 
 
 def _entries(data: Path) -> list[Entry]:
+    from collector.ledger_store import LedgerStore  # noqa: PLC0415 - SQLAlchemy is slow to load,
+    from collector.store import Store  # noqa: PLC0415 - and where a collector runs not needed
+
     try:
         with Store.open(data, read_only=True) as store:
             return LedgerStore(store).entries()
