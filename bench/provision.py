@@ -7,6 +7,7 @@ itself. The moments of kills and cuts are drawn by a seed (BENCH_SEED), which is
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import os
 import random
@@ -106,8 +107,9 @@ class Drill:
         before = gateway.config()
         with self.planning:
             plan = managed.plan(office, run.change(office))
-        began = time.monotonic()
         push = Push(self, office, plan)
+        push.await_state("arming")
+        began = time.monotonic()
         run.happens(self, office, push)
         try:
             push.process.wait(WINDOW_S + 120)
@@ -115,22 +117,29 @@ class Drill:
             push.kill()
         left = began + WINDOW_S + 12 - time.monotonic()
         state = managed.states().get(managed.codes[office], "none")
+        alone = None
         if state not in _SETTLED:
+            # Its pusher is gone: the device is read before anybody asks it.
             time.sleep(max(left, 0))
-            undone = gateway.config() == before
+            alone = gateway.config() == before
             managed.config("resume", check=False)
             state = managed.states()[managed.codes[office]]
-        else:
-            undone = gateway.config() == before
+        undone = gateway.config() == before
         truth = undone == (state != "confirmed")
         back = managed.await_live(office, 60)
         said: Figures = {
             "end": state,
             "device_agrees": truth,
+            "undone_alone_in_time": alone,
             "seconds": round(time.monotonic() - began, 1),
             "reports_again_after": round(back, 1),
         }
-        if not truth or state not in _SETTLED:
+        if not truth or alone is False or state not in _SETTLED:
+            said["changed"] = "\n".join(
+                difflib.unified_diff(
+                    before.splitlines(), gateway.config().splitlines(), lineterm="", n=0
+                )
+            )
             said["log"] = push.log.read_text()[-2000:]
         say(f"{office.number}: {run.name}: {state}{'' if truth else ', AND THE DEVICE DISAGREES'}")
         return said

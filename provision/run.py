@@ -218,53 +218,62 @@ class Run:
     def _verify(self) -> None:
         """Weigh until it is good, or there is no time left to confirm."""
         before = _baseline(self.tx)
-        while self.tx.state is State.VERIFYING:
-            reason = "the device is out of reach"
-            said = self._said()
-            if said is not None and said.marker is not Marker.ARMED:
-                self._ask()
-                if self.tx.state is State.VERIFYING:
-                    self._means.pause(stopping=self._stopping)
-                continue
-            if said is not None and said.applied is None and not said.changing:
-                reason = "the change was never started"
-                self.move(Event.BAD, reason=reason)
-                return
-            if said is not None and said.applied and not self._entered_anew:
-                # A session that was there before outlives rules that let no new one in.
-                self._leave()
-                self._entered_anew = True
-                continue
-            reports = self._means.heard(self._target.site)
-            if said is not None and said.applied and reports is None:
-                # Without it nobody knows which reports are new.
-                reason = "the collector does not answer"
-            elif said is not None and said.applied and reports is not None:
-                if self._floor is None:
-                    refusal = self._runs_something_else()
-                    if refusal is not None:
-                        self.move(Event.BAD, reason=refusal)
-                        return
-                    self._floor = gate.floor(reports)
-                    self.move(Event.DEVICE_ARMED, floor=asdict(self._floor))
-                weighed = gate.weigh(before, self._floor, reports, self._slow)
-                reason = weighed.reason
-                if weighed.opinion is Opinion.GOOD:
-                    self.move(Event.GOOD, reason=reason, evidence=list(weighed.evidence))
-                    return
+        while (reason := self._weigh(before)) is not None:
             self._tell(reason)
             if self._left() < CONFIRM_S:
                 self.move(Event.BAD, reason=f"no time left: {reason}")
                 return
             self._means.pause(stopping=self._stopping)
 
-    def _runs_something_else(self) -> str | None:
-        """Return in words that it does not run what was planned, or cannot be read; None if so."""
-        try:
-            running = self._dialect.read(self._connected(), self._scope)
-        except (RefusedError, OutOfReachError) as error:
+    def _is(self, state: State) -> bool:
+        return self.tx.state is state
+
+    def _weigh(self, before: Baseline) -> str | None:
+        """Move on if it can be decided now, and return None; else return what is waited for."""
+        said = self._said()
+        if said is None:
+            return "the device is out of reach"
+        if said.marker is not Marker.ARMED:
+            self._ask()
+            return "the device is undoing it" if self._is(State.VERIFYING) else None
+        if said.applied is None:
+            if said.changing:
+                return "the change is under way"
+            self.move(Event.BAD, reason="the change was never started, or died")
+            return None
+        if not self._entered_anew:
+            # A session that was there before outlives rules that let no new one in.
             self._leave()
-            return f"it was applied, and cannot be read again: {error}"
+            self._entered_anew = True
+            return self._weigh(before)
+        reports = self._means.heard(self._target.site)
+        if reports is None:
+            # Without it nobody knows which reports are new.
+            return "the collector does not answer"
+        if self._floor is None:
+            try:
+                refusal = self._runs_something_else()
+            except (RefusedError, OutOfReachError) as error:
+                self._leave()
+                return f"the device cannot be read again yet: {error}"
+            if refusal is not None:
+                self.move(Event.BAD, reason=refusal)
+                return None
+            self._floor = gate.floor(reports)
+            self.move(Event.DEVICE_ARMED, floor=asdict(self._floor))
+        weighed = gate.weigh(before, self._floor, reports, self._slow)
+        if weighed.opinion is Opinion.GOOD:
+            self.move(Event.GOOD, reason=weighed.reason, evidence=list(weighed.evidence))
+            return None
+        return weighed.reason
+
+    def _runs_something_else(self) -> str | None:
+        """Return in words that it does not run what was planned; None when it does.
+
+        Raises:
+            RefusedError, OutOfReachError: it cannot be read.
+        """
+        running = self._dialect.read(self._connected(), self._scope)
         if self._means.digest(running) != self.tx.facts.get("want_digest"):
             return "it was applied, and the device does not run what was planned"
         return None

@@ -63,6 +63,14 @@ started() { # PID: when it started, in ticks since boot
 
 mark_process() { mkdir -p "$R" && echo "$$ $(started $$)" >"$R/$1"; }
 
+await_mark() { # NAME: of a process that was started detached
+    turn=0
+    while [ ! -s "$R/$1" ] && [ $turn -lt 50 ]; do
+        sleep 0.1 2>/dev/null || sleep 1
+        turn=$((turn + 1))
+    done
+}
+
 alive() { # NAME: is the process that marked itself so still running? Leaves its number in $pid.
     [ -s "$R/$1" ] || return 1
     read -r pid when <"$R/$1" || return 1
@@ -326,11 +334,7 @@ do_arm() { # SECONDS
         mv "$D/armed.new" "$D/armed" || refuse "the disk keeps nothing"
     sync
     detached timer
-    turn=0
-    while [ ! -s "$R/timer" ] && [ $turn -lt 50 ]; do
-        sleep 0.1 2>/dev/null || sleep 1
-        turn=$((turn + 1))
-    done
+    await_mark timer
     print_status
     frame "$D/pre" pre/
     frame "$D/want" want/
@@ -403,6 +407,8 @@ do_apply() {
     [ -e "$D/armed" ] || die "not armed"
     [ ! -e "$R/change" ] || die "started already"
     detached change
+    # Who asks next is told that it runs, not that it never began.
+    await_mark change
     echo "started"
 }
 

@@ -101,8 +101,7 @@ class Managed:
             self.start_collector()
             for office in self.lab.offices:
                 self._start_agent(office)
-            for office in self.lab.offices:
-                self.config("trust", self.codes[office], "--yes")
+            self.config_each(*(("trust", code, "--yes") for code in self.codes.values()))
         except BaseException:
             self.close()
             raise
@@ -148,13 +147,27 @@ class Managed:
             raise LabError(f"config {' '.join(words)}: {done.returncode}\n{done.stderr}")
         return done
 
+    def config_each(self, *commands: tuple[str, ...]) -> None:
+        """Run several `tabuah config` commands at once; all must succeed."""
+        log = self.folder / "commands.log"
+        started = [self.lab.popen(self.lab.centre, self._config(*words), log) for words in commands]
+        ends = [process.wait(110) for process in started]
+        if any(ends):
+            raise LabError(log.read_text()[-3000:])
+
     def plan(self, office: Office, changes: Mapping[str, object]) -> Path:
         """Return a plan of an office, its variables changed as said."""
-        self.vars[office] = {**_vars(office), **changes}
+        return self.plans({office: changes})[office]
+
+    def plans(self, changes: Mapping[Office, Mapping[str, object]]) -> dict[Office, Path]:
+        """Return a plan of each office, its variables changed as said."""
+        for office, said in changes.items():
+            self.vars[office] = {**_vars(office), **said}
         self._write_settings()
-        path = self.folder / f"plan-{self.codes[office]}.json"
-        self.config("plan", self.codes[office], "--out", str(path))
-        return path
+        paths = {o: self.folder / f"plan-{self.codes[o]}.json" for o in changes}
+        each = (("plan", self.codes[o], "--out", str(path)) for o, path in paths.items())
+        self.config_each(*each)
+        return paths
 
     def push(self, plan: Path, log: Path) -> subprocess.Popen[bytes]:
         """Return a started push."""

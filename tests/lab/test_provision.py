@@ -51,13 +51,13 @@ def test_a_good_push_is_confirmed_and_a_bad_one_undone_with_nobody_left_at_the_c
     good, uplink, locked = managed.lab.offices
     bad = (uplink, locked)
     before = {office: managed.gateways[office].config() for office in bad}
-    plans = {
-        good: managed.plan(good, {"ntp": ["10.200.0.1", "10.200.0.9"]}),
-        uplink: managed.plan(
-            uplink, {"addresses": {"wan0": ["10.201.2.9/24"], "lan0": ["192.168.1.1/24"]}}
-        ),
-        locked: managed.plan(locked, {"extra_input": ["ip saddr 10.200.0.0/16 tcp dport 22 drop"]}),
-    }
+    plans = managed.plans(
+        {
+            good: {"ntp": ["10.200.0.1", "10.200.0.9"]},
+            uplink: {"addresses": {"wan0": ["10.201.2.9/24"], "lan0": ["192.168.1.1/24"]}},
+            locked: {"extra_input": ["ip saddr 10.200.0.0/16 tcp dport 22 drop"]},
+        }
+    )
     logs = {office: managed.folder / f"push-{office.number}.log" for office in plans}
     pushes = {office: managed.push(plan, logs[office]) for office, plan in plans.items()}
     seen: set[bytes] = set()
