@@ -60,6 +60,11 @@ def test_every_key_of_the_documentation_arrives_in_the_model() -> None:
     assert inventory.retention.reports_s == 90 * 86400
     assert inventory.traps is not None
     assert inventory.traps.listen == Endpoint("0.0.0.0", 162)
+    (signer,) = inventory.traps.users
+    assert (signer.user, signer.auth.protocol, signer.site) == ("ups-kubung", "sha1", "13.02.10")
+    assert signer.priv is not None
+    assert str(signer.priv.key) == "env:UPS_PRIV"
+    assert inventory.retention.traps_s == 30 * 86_400
     (window,) = inventory.maintenance
     assert window.begins == datetime(2026, 12, 1, 15, tzinfo=UTC)
     assert window.covers("13.02.10", window.begins)
