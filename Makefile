@@ -2,8 +2,9 @@
 # make test   everything, as CI runs it; sets itself up on a fresh Debian or Ubuntu
 # make check  format, lint, types, imports and the tests that need no peer
 # make bench  benchmarks beside their peers; prints JSON
+# make compiled, make pure   the path of a report by mypyc for a large fleet, and back (docs/adr/0014)
 
-.PHONY: run test check bench setup lock mend
+.PHONY: run test check bench setup lock mend compiled pure
 VENV := .venv
 STAMP := $(VENV)/.installed
 
@@ -40,6 +41,12 @@ $(STAMP): pyproject.toml requirements/all.txt deploy/setup.sh
 
 peers:
 	sh deploy/setup.sh peers
+
+compiled: $(STAMP)
+	$(VENV)/bin/python deploy/compile.py
+
+pure:
+	$(VENV)/bin/python deploy/compile.py --pure
 
 lock: # after changing dependencies in pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet uv

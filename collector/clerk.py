@@ -86,6 +86,8 @@ class Clerk:
         self._filled = asyncio.Event()
         self._watched: dict[str, tuple[str, ...]] = {}
         """The circuits of each office whose first report is in the ledger."""
+        self._shapes: dict[tuple[str, ...], tuple[str, ...]] = {}
+        """Those circuits once: most offices have the same."""
         self._met: set[str] = set()
         """The offices of which that is so of all circuits that they have."""
         self._outages: dict[str, Outage] = {}
@@ -252,7 +254,8 @@ class Clerk:
     def _restore(self, store: Store, now_ms: int) -> None:
         book, newest, rows = self._read(store, now_ms)
         for code, circuit in book.watched:
-            self._watched[code] = (*self._watched.get(code, ()), sys.intern(circuit))
+            circuits = (*self._watched.get(code, ()), circuit)
+            self._watched[code] = self._shapes.setdefault(circuits, circuits)
         self._outages = {one.id: one for one in book.outages}
         self._incidents = {one.id: one for one in book.incidents}
         self._said = list(book.said)
@@ -357,7 +360,8 @@ class Clerk:
             known = self._watched.get(code, ())
             new = [circuit.id for circuit in site.circuits if circuit.id not in known]
             if new:
-                self._watched[code] = (*known, *map(sys.intern, new))
+                circuits = (*known, *new)
+                self._watched[code] = self._shapes.setdefault(circuits, circuits)
                 self._write([(Subject.WATCH, watch_body(code, one, at_ms)) for one in new])
             self._resting.learn(site)
             self._met.add(sys.intern(code))

@@ -25,7 +25,7 @@ class Kept:
     """
 
     __slots__ = (
-        "block", "corrected", "glance", "received_ms", "site", "skew_ms", "time_ms",
+        "block", "corrected", "glance", "lag_ms", "received_ms", "site", "skew_ms",
         "well_since_ms",
     )  # fmt: skip
 
@@ -35,8 +35,8 @@ class Kept:
         self.block = row.block
         self.received_ms = row.received_ms
         """The collector's clock when it came, ms since 1970 UTC."""
-        self.time_ms = row.time_ms
-        """When it was measured."""
+        self.lag_ms = row.received_ms - row.time_ms
+        """How long after its measuring it came: a small number, which costs no memory."""
         self.corrected = row.corrected
         """Whether that is not the office's own word."""
         self.skew_ms = skew_ms
@@ -44,6 +44,11 @@ class Kept:
         """What `tabuah.glance.well` said of it; 0 = nobody asked, or it is to be read."""
         self.well_since_ms = row.time_ms
         """Since when each report of its office has been well; one number for all of them."""
+
+    @property
+    def time_ms(self) -> int:
+        """When it was measured."""
+        return self.received_ms - self.lag_ms
 
     @property
     def row(self) -> Row:

@@ -68,28 +68,34 @@ class _Boot:
 
 @dataclass(slots=True)
 class _Office:
-    boots: tuple[_Boot, ...] = ()
-    """The one learned of last is last; most offices have one."""
+    last: _Boot | None = None
+    """The one learned of last; most offices have no other."""
+    others: tuple[_Boot, ...] = ()
+    """Of these, too, the one learned of last is last."""
     present: bytes = b""
     """The boot that was heard live last."""
     skew_ms: int = 0
     """Of its clock, in that boot."""
 
+    @property
+    def boots(self) -> tuple[_Boot, ...]:
+        """All that are known, in the order in which they were learned of."""
+        return self.others if self.last is None else (*self.others, self.last)
+
     def find(self, boot_id: bytes) -> _Boot | None:
         """Return what is known of a boot."""
-        for boot in reversed(self.boots):
-            if boot.id == boot_id:
-                return boot
-        return None
+        if self.last is not None and self.last.id == boot_id:
+            return self.last
+        return next((boot for boot in self.others if boot.id == boot_id), None)
 
     def put_last(self, boot: _Boot) -> None:
         """Take a boot as the one learned of last; forget one that is past when there are many."""
-        if self.boots and self.boots[-1] is boot:
+        if self.last is boot:
             return
-        boots = [*(one for one in self.boots if one.id != boot.id), boot]
-        if len(boots) > BOOTS_MOST:
-            boots.remove(next(one for one in boots if one.id != self.present))
-        self.boots = tuple(boots)
+        others = [one for one in self.boots if one.id != boot.id]
+        if len(others) >= BOOTS_MOST:
+            others.remove(next(one for one in others if one.id != self.present))
+        self.last, self.others = boot, tuple(others)
 
 
 @dataclass(slots=True)
