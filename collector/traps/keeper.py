@@ -33,9 +33,10 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 60.0
+COMPLAIN_AFTER: Final = 3
+"""Times that the port could not be had."""
 SETTLED_S: Final = 60.0
 """A process that lived so long is started again at once."""
-BIND_AGAIN_S: Final = 60.0
 STOP_S: Final = 2.0
 BUFFER_OCTETS: Final = 1 << 20
 OUTCOMES: Final = (
@@ -67,7 +68,7 @@ class Keeper:
         self.restarts = 0
         self.port: int | None = None
         """Where it listens; None while it does not."""
-        self._complained = False
+        self._failed = 0
 
     @property
     def pid(self) -> int | None:
@@ -84,8 +85,11 @@ class Keeper:
 
     async def run(self, mishaps: Mishaps) -> None:
         """Hear until cancelled."""
-        while (sock := self._open()) is None:  # noqa: ASYNC110 - a port has no event
-            await asyncio.sleep(BIND_AGAIN_S)
+        pause_s = FIRST_PAUSE_S
+        while (sock := self._open()) is None:
+            # The process of a collector that was killed may hold it for another moment.
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         self.port = sock.getsockname()[1]
         log.info("traps on %s", self._listen)
         pause_s = FIRST_PAUSE_S
@@ -160,8 +164,8 @@ class Keeper:
                 sock.close()
                 raise
         except OSError as error:
-            if not self._complained:
-                self._complained = True
+            self._failed += 1
+            if self._failed == COMPLAIN_AFTER:
                 log.error("%s", _advice(self._listen, error))  # noqa: TRY400
             return None
         with contextlib.suppress(OSError):
