@@ -39,10 +39,12 @@ OUTCOMES: Final = (
     "unknown_site",
     "unstored",
     "declined",
+    "overdue",
 )
 """What can become of a report, or of a datagram that was refused; one that was declined rests on a
-report that is held no longer, and comes again whole; a resync is an office's first contact since
-our start, which is told our time and comes again."""
+report that is held no longer, and comes again whole; one that is overdue has waited too long in the
+kernel, for more comes than can be taken, and comes again; a resync is an office's first contact
+since our start, which is told our time and comes again."""
 
 MISHAPS: Final = (
     "datagram",

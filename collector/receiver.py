@@ -2,14 +2,22 @@
 
 Reading is by `add_reader` and drains the socket: it costs a third less than asyncio's
 datagram protocol, and a burst is taken before the kernel's buffer runs over.
+
+What has waited there for seconds is passed over. When more comes than we can take, the buffer stays
+full, and each answer would come seconds late, to a report that its office has sent again or
+overtaken since: all the work would be for nothing, and so it would remain. Offices send again what
+was passed over, and whoever is taken at all is answered soon.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import logging
 import socket
+import struct
+import time
 from typing import TYPE_CHECKING, Final
 
 from tabuah.errors import TabuahError
@@ -23,7 +31,14 @@ log = logging.getLogger(__name__)
 
 DRAIN_MOST: Final = 256
 """Datagrams taken before the loop may do something else."""
+LOOK_EACH: Final = 32
+"""Datagrams between two looks at how long they have waited."""
+STALE_S: Final = 3.0
+"""What has waited longer is passed over: an interval is 10 s."""
 BUFFER_OCTETS: Final = 8 << 20
+_SIOCGSTAMP: Final = 0x8906
+"""Linux: when the datagram that was read last came (socket(7))."""
+_TIMEVAL: Final = struct.Struct("@ll")
 _SO_RCVBUFFORCE: Final = 33
 """Linux: past net.core.rmem_max, for root."""
 
@@ -31,13 +46,20 @@ _SO_RCVBUFFORCE: Final = 33
 class ReceiverSocket:
     """An open socket in the running loop."""
 
-    def __init__(self, host: str, port: int, take: Callable[[bytes, Address], None]) -> None:
-        """Bind and begin to read.
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        take: Callable[[bytes, Address], None],
+        passed_over: Callable[[int], None],
+    ) -> None:
+        """Bind and begin to read; `passed_over` is told how many datagrams were.
 
         Raises:
             TabuahError: the address cannot be had.
         """
         self._take = take
+        self._passed_over = passed_over
         try:
             family, _, _, _, address = socket.getaddrinfo(
                 host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE
@@ -75,15 +97,33 @@ class ReceiverSocket:
 
     def _drain(self) -> None:
         receive, take = self._socket.recvfrom, self._take
-        for _ in range(DRAIN_MOST):
+        stale = False
+        passed_over = 0
+        for number in range(DRAIN_MOST):
             try:
                 datagram, source = receive(65_535)
             except BlockingIOError:
-                return
+                break
             except OSError as error:  # an ICMP error of an answer of ours; the socket lives on
                 log.debug("while receiving: %s", error)
                 continue
-            take(datagram, source)
+            if number % LOOK_EACH == 0:
+                stale = self._waited_s() > STALE_S
+            if stale:
+                passed_over += 1
+            else:
+                take(datagram, source)
+        if passed_over:
+            self._passed_over(passed_over)
+
+    def _waited_s(self) -> float:
+        """Return how long the datagram that was read last had waited; 0 where nobody can say."""
+        try:
+            came = fcntl.ioctl(self._socket, _SIOCGSTAMP, bytes(_TIMEVAL.size))
+        except OSError:  # before the first look the kernel notes no times
+            return 0.0
+        seconds, micros = _TIMEVAL.unpack(came)
+        return float(time.time() - seconds - micros / 1e6)
 
 
 def _enlarge(opened: socket.socket) -> None:

@@ -161,7 +161,9 @@ class Program:
         )
         with contextlib.ExitStack() as doors:
             collector.socket = ReceiverSocket(
-                *options.listen, mishaps.guarded("datagram", collector.handle)
+                *options.listen,
+                mishaps.guarded("datagram", collector.handle),
+                lambda count: collector.own.count("overdue", count),
             )
             doors.callback(collector.socket.close)
             reflector = await _open_reflector(*options.reflect)
