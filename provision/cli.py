@@ -28,9 +28,6 @@ from provision.workshop import Prepared, Workshop, scope_of
 from tabuah.errors import ConfigError, NothingMatchedError, Problem, TabuahError
 from tabuah.speech import rfc3339
 
-AT_ONCE = 8
-"""Connections; more of them time out on a small machine."""
-
 F = TypeVar("F", bound=Callable[..., Any])  # click decorates whatever function it is given
 
 
@@ -99,13 +96,12 @@ def plan_(
     variable is wrong; 3 no such office.
     """  # noqa: D301 - click needs the backspace itself
     workshop = Workshop.open(directory, data)
-    prepared: list[Prepared] = []
-    failed: list[str] = []
-    for site, device in workshop.chosen(sites):
-        try:
-            prepared.append(driving.look_at(workshop, site, device))
-        except (RefusedError, OutOfReachError) as error:
-            failed.append(f"{site.code}: {device.name}: {error}")
+    looked = driving.look_at_each(workshop, workshop.chosen(sites))
+    wrong = [problem for one in looked if isinstance(one, ConfigError) for problem in one.problems]
+    if wrong:
+        raise ConfigError(wrong)
+    prepared = [one for one in looked if isinstance(one, Prepared)]
+    failed = [str(one) for one in looked if not isinstance(one, Prepared)]
     made = ""
     if out is not None and prepared:
         made = plan.write(
@@ -186,6 +182,11 @@ def push(
     if not yes:
         names = ", ".join(f"{entry.site} ({entry.risk.value})" for entry in entries if entry.risk)
         click.confirm(f"push to {names}?", abort=True, err=True)
+    with closing(Journal(workshop.folder)) as journal:
+        offices = {entry.site for entry in entries}
+        left = tuple(tx.id for tx in journal.unsettled() if tx.site in offices)
+    if left:
+        driving.resume(workshop, left)
     stop = threading.Event()
     author = getpass.getuser()
     facts = {"plan": planned.digest, "author": author, "planned_by": planned.author}
@@ -198,9 +199,9 @@ def push(
             return State.ABORTED
 
     waiting, ends = list(entries), list[State]()
-    with driving.stopping(stop), ThreadPoolExecutor(AT_ONCE) as pool:
+    with driving.stopping(stop), ThreadPoolExecutor(driving.AT_ONCE) as pool:
         while waiting and not stop.is_set():
-            verdict, size = next_wave(ends, len(waiting), wave or AT_ONCE)
+            verdict, size = next_wave(ends, len(waiting), wave or driving.AT_ONCE)
             if verdict is not Verdict.GO:
                 click.echo(f"stopped: {verdict.value}; {len(waiting)} not pushed", err=True)
                 break
@@ -418,14 +419,12 @@ def backup(context: click.Context, sites: tuple[str, ...], directory: Path, data
     workshop = Workshop.open(directory, data)
     repository = Repository(workshop.folder / "backup")
     failed = False
-    for site, device in workshop.chosen(sites):
-        try:
-            one = driving.look_at(workshop, site, device)
-        except (ConfigError, RefusedError, OutOfReachError) as error:
-            click.echo(f"{site.code}: {device.name}: {error}", err=True)
+    for one in driving.look_at_each(workshop, workshop.chosen(sites)):
+        if isinstance(one, Prepared):
+            repository.write(one.site.code, one.device.name, one.before_masked)
+        else:
+            click.echo(str(one), err=True)
             failed = True
-            continue
-        repository.write(site.code, device.name, one.before_masked)
     for name in repository.commit(f"backup {rfc3339(now_ms())}"):
         click.echo(name)
     if failed:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 
@@ -17,10 +18,13 @@ from provision.journal import Journal, Transaction
 from provision.means import Means, now_ms
 from provision.pusher import Pusher
 from provision.render import Risk
-from provision.session import RefusedError
+from provision.session import OutOfReachError, RefusedError
 from provision.states import State
 from provision.workshop import Prepared, Workshop, scope_facts, scope_of
 from tabuah.errors import TabuahError
+
+AT_ONCE = 8
+"""Connections; more of them time out on a small machine."""
 
 
 def look_at(workshop: Workshop, site: Site, device: Device) -> Prepared:
@@ -32,6 +36,24 @@ def look_at(workshop: Workshop, site: Site, device: Device) -> Prepared:
     target = workshop.target(site, device)
     with closing(target.connect()) as session:
         return workshop.prepare(site, device, session)
+
+
+def look_at_each(
+    workshop: Workshop, chosen: Sequence[tuple[Site, Device]]
+) -> list[Prepared | TabuahError]:
+    """Return each device as it is and as it is to be, or why it cannot be said; in their order."""
+
+    def one(pair: tuple[Site, Device]) -> Prepared | TabuahError:
+        site, device = pair
+        try:
+            return look_at(workshop, site, device)
+        except (RefusedError, OutOfReachError) as error:
+            return type(error)(f"{site.code}: {device.name}: {error}")
+        except TabuahError as error:
+            return error
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(one, chosen))
 
 
 def push_one(
