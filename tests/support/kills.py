@@ -14,12 +14,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from random import Random
 
 from sqlalchemy import select
 
+from agent.spool import Spool
 from collector import enrolled
 from collector.day import U64
 from collector.identity import Identity
@@ -133,6 +135,10 @@ class Drill:
         """Let all that is under way and in spools arrive, and stop; say what is damaged then."""
         self.burden.resting = True
         seconds_until(lambda: self.burden.under_way == 0, MOST_S)
+        # What the collector knows of a backlog may be from before its last start.
+        known = set(self.witness.sent)
+        for site in self._configs:
+            seconds_until(partial(self._is_heard, site, known), MOST_S)
         seconds_until(lambda: not self._backlogs(), MOST_S)
         for name in (*self._configs, COLLECTOR):
             self._programs[name].terminate()
@@ -141,7 +147,8 @@ class Drill:
 
     def lost(self) -> Counter[int]:
         """Return how many reports agents sent that are nowhere, by the epoch: that is, by kill."""
-        return Counter(one.epoch for one in self.witness.sent.keys() - self._kept().keys())
+        found = self._kept().keys() | set(self._spooled())
+        return Counter(one.epoch for one in self.witness.sent.keys() - found)
 
     def wrong(self) -> Wrong:
         """Compare the store with what was promised."""
@@ -174,6 +181,19 @@ class Drill:
                 yield f"the database: {said}"
             if fault := LedgerStore(store).verify():
                 yield f"the ledger: {fault}"
+
+    def _spooled(self) -> Iterator[ReportId]:
+        """Yield what the agents, which have ended, keep still: an unanswered goodbye, mostly."""
+        for site in self._configs:
+            with Spool(self.made.folder / site / "spool.sqlite", site) as spool:
+                known: set[tuple[int, int]] = set()
+                while batch := spool.oldest(1 << 16, known):
+                    known |= {(packed.epoch, packed.seq) for packed in batch}
+                yield from (ReportId(site, *each) for each in known)
+
+    def _is_heard(self, site: str, known: set[ReportId]) -> bool:
+        """Whether a report of an office was acknowledged that is not among those known."""
+        return any(one.site == site for one in self.witness.acknowledged - known)
 
     def _backlogs(self) -> bool:
         """Whether an agent still has reports to deliver."""
