@@ -253,20 +253,22 @@ scrape_configs: [{{job_name: tabuah, static_configs: [{{targets: ["127.0.0.1:{ht
         if process.poll() is not None:
             raise BenchError("prometheus ended early")
 
-        def ask(query: str) -> float:
-            asked = {"query": query}
+        def ask(metric: str) -> list[float]:
+            asked = {"query": f"{metric}[5m]"}
             reply = httpx.get(f"http://127.0.0.1:{port}/api/v1/query", params=asked, timeout=30)
             (one,) = reply.raise_for_status().json()["data"]["result"]
-            return float(one["value"][1])
+            return [float(value) for _, value in one["values"]]
 
-        scrapes = ask("count_over_time(up[5m])")
+        up = ask("up")
+        first, *following = (round(one, 2) for one in ask("scrape_duration_seconds"))
         scribe = _scribe(pid)
         return {
-            "scrapes": scrapes,
-            "scrapes_failed": scrapes - ask("sum_over_time(up[5m])"),
-            "scrape_s_longest": round(ask("max_over_time(scrape_duration_seconds[5m])"), 2),
-            "samples": ask("scrape_samples_scraped"),
-            "scribe_cpu_s_a_scrape": round(cpu_s(scribe) / scrapes, 2),
+            "scrapes": len(up),
+            "scrapes_failed": up.count(0.0),
+            "first_scrape_s": first,  # with a new process here, and new series there
+            "scrape_s": following,
+            "samples": ask("scrape_samples_scraped")[-1],
+            "scribe_cpu_s_a_scrape": round(cpu_s(scribe) / len(up), 2),
             "scribe_rss_mib": memory(scribe).rss_mib,
             "collector_rss_mib": memory(pid).rss_mib,
         }
