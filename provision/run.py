@@ -102,10 +102,7 @@ class Run:
             armed = self._dialect.arm(
                 session, self.tx.id, order.window_s, order.scope, order.wanted
             )
-        except RefusedError as error:
-            self._learn(str(error))
-            return
-        except OutOfReachError as error:
+        except (RefusedError, OutOfReachError) as error:
             self._learn(str(error))
             return
         said = armed.said
@@ -320,8 +317,13 @@ class Run:
         """The device may forget it; if it does not hear us, the next one makes it."""
         if "baseline" not in self.tx.facts:
             return  # it never came so far as to touch the device
-        with suppress(RefusedError, OutOfReachError):
+        try:
             self._dialect.release(self._connected(), self.tx.id)
+        except RefusedError as error:
+            # Confirmed and not saved, on a full disk: the next boot would not know of it.
+            self._tell(str(error))
+        except OutOfReachError:
+            self._leave()
 
     # Asking
 

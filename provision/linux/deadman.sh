@@ -268,7 +268,7 @@ restore_files() { # the copies lie beside the files: a rename needs no room on a
     while read -r _ path; do
         if [ -f "$D/pre/files/$number" ]; then
             if ! cmp -s "$D/pre/files/$number" "$path"; then
-                if [ -f "$path.tabuah-pre" ]; then
+                if cmp -s "$D/pre/files/$number" "$path.tabuah-pre"; then
                     mv -f "$path.tabuah-pre" "$path" || return
                 else
                     cat "$D/pre/files/$number" >"$path" || return
@@ -313,10 +313,13 @@ do_arm() { # SECONDS
     mkdir -p "$HOME_DIR" "$R" || die "cannot make $HOME_DIR"
     [ ! -e "$D" ] || die "transaction $TX is known here already"
     mkdir "$D" || die "cannot make $D"
+    locked=""
+    mark_process arm
     unframe "$D" && [ -e "$D/end" ] || refuse "what was sent is not whole"
     echo "$TX" >"$D/id"
     [ -s "$D/id" ] || refuse "the disk keeps nothing"
     take_lock || refuse "busy with transaction $(cat "$HOME_DIR/open")"
+    locked=yes
     keep 700 "$SELF" "" "$D/script" || refuse "cannot keep the script"
     capture "$D" "$D/pre" || refuse "cannot read what the device runs"
     while read -r _ path; do
@@ -349,9 +352,10 @@ take_lock() {
 }
 
 refuse() { # before anything was changed
-    rm -f "$D/armed"
-    drop_copies
     said=$*
+    rm -f "$D/armed"
+    # Copies beside the files are of the one that holds the lock.
+    [ -z "$locked" ] || drop_copies
     [ "$(cat "$HOME_DIR/open" 2>/dev/null)" = "$TX" ] && rm -f "$HOME_DIR/open"
     rm -rf "$D" "$R"
     die "$said"
@@ -370,7 +374,7 @@ install_guard() {
         guard_unit boot "DefaultDependencies=no
 After=local-fs.target
 Before=sysinit.target network-pre.target" sysinit.target
-        guard_unit late "After=network.target" multi-user.target
+        guard_unit late "After=network.target nftables.service frr.service" multi-user.target
     elif [ -d /etc/rcS.d ]; then
         printf '#!/bin/sh\nTABUAH_DEADMAN=%s exec sh %s boot\n' "$HOME_DIR" "$SELF" \
             >/etc/rcS.d/S20tabuah-deadman && chmod 755 /etc/rcS.d/S20tabuah-deadman &&
@@ -540,7 +544,7 @@ do_release() {
         elif [ -e "$D/fired" ]; then
             [ "$(cat "$D/restored" 2>/dev/null)" = yes ] || die "not settled"
             end=restored
-        elif [ -e "$D/armed" ]; then
+        elif [ -e "$D/armed" ] || alive arm; then
             die "not settled"
         fi
         # Whoever asks later, perhaps another centre, still learns the truth.
