@@ -96,7 +96,8 @@ class Tracker:
             since: since when each office that is heard has been so: an office's fall ends then.
         """
         changed = []
-        present = {trouble.key: trouble for trouble in troubles}
+        said = {trouble.key for trouble in troubles}
+        present = {self._known_key(trouble, said): trouble for trouble in troubles}
         swallowed = {site for t in troubles if t.key[0] in {"area", "flap"} for site in t.sites}
         for key, trouble in present.items():
             known = self.open.get(key)
@@ -149,6 +150,22 @@ class Tracker:
             self.closed[incident.id] = new
             changed.append(new)
         return changed
+
+    def _known_key(self, trouble: Trouble, said: Collection[Key]) -> Key:
+        """Return the key under which a trouble is known.
+
+        When one more office proves to have fallen, or the record says exactly when, an area's begin
+        moves: it is the same area still.
+        """
+        key = trouble.key
+        if key[0] != "area" or key in self.open:
+            return key
+        moved = (
+            known
+            for known, incident in self.open.items()
+            if known[:2] == key[:2] and known not in said and set(trouble.sites) & {*incident.sites}
+        )
+        return next(moved, key)
 
     def _begin(self, trouble: Trouble) -> Incident:
         incident = Incident(

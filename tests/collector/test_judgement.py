@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.judgement.common import groups_of
-from collector.judgement.evidence import Look, Observation
+from collector.judgement.evidence import Cause, Confidence, Look, Observation, Verdict
 from collector.judgement.outages import Context, Finding, read
 from collector.judgement.quality import Quality
 from collector.judgement.state import FLAP_CALM_MS, TRANSITIONS, Flap, Signal
+from collector.judgement.tracking import Tracker
+from collector.judgement.troubles import UPSTREAM_DOWN, Trouble
 from collector.live import State
 from collector.stretches import COUNTABLE_CAUSES, Kind
 from inventory.model import Bounds, Circuit, Inventory, Site, Ups, Upstream
@@ -210,3 +212,19 @@ def test_the_loss_of_a_line_is_known_as_soon_as_it_begins() -> None:
         look = Look("telkom", first_hop=True, public=True, sent=4, lost=lost)
         quality.add(BEGIN_MS + number * INTERVAL_MS, look)
     assert quality.loss() == 0.5
+
+
+def test_an_area_whose_begin_moves_stays_one_incident() -> None:
+    tracker = Tracker()
+    verdict = Verdict(Cause.AREA, Confidence.PROVISIONAL, (), "fell together")
+
+    def area(began_ms: int, *sites: str) -> Trouble:
+        key = ("area", "sto", str(began_ms))
+        return Trouble(key, UPSTREAM_DOWN, sites, began_ms, verdict, upstream="sto")
+
+    (begun,) = tracker.follow([area(5000, "a", "b")], 10_000)
+    (changed,) = tracker.follow([area(3000, "a", "b", "c")], 11_000)
+    assert (changed.id, changed.version, changed.sites) == (begun.id, 2, ("a", "b", "c"))
+    assert tracker.follow([area(3500, "a", "b", "c")], 12_000) == []
+    (other,) = tracker.follow([area(3500, "a", "b", "c"), area(9000, "d", "e")], 13_000)
+    assert other.id != begun.id
