@@ -47,7 +47,7 @@ FILE_NAME: Final = "inventory.compiled"
 LARGE_BYTES: Final = 256 * 1024
 """YAML of this size is compiled: hundreds of offices, which take half a second to read."""
 
-_MAGIC: Final = b"tabuah inventory 1\n"
+_MAGIC: Final = b"tabuah inventory 2\n"
 _TRAILER: Final = struct.Struct("<QQQQ32s")
 """Where the table begins, its offices, where the head begins, where it ends, SHA-256 so far."""
 _READ: Final = 1 << 20
@@ -212,7 +212,10 @@ class _Old:
             return None
         head, inventory = found
         assert isinstance(inventory.sites, CompiledSites)
-        return cls(inventory.sites, inventory, _sources(head))
+        sources = _sources(head)
+        if sum(one.sites for one in sources) != len(inventory.sites):
+            return None
+        return cls(inventory.sites, inventory, sources)
 
     def unchanged(self, source: Source, head: Inventory) -> range | None:
         """Return which offices are those of `source`, if they would be read as they were."""
