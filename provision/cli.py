@@ -24,7 +24,7 @@ from provision.pusher import Pusher
 from provision.session import OutOfReachError, RefusedError
 from provision.states import SETTLED, State
 from provision.waves import Verdict, next_wave
-from provision.workshop import Prepared, Workshop, scope_of
+from provision.workshop import Prepared, Workshop, judged_by, scope_of
 from tabuah.errors import ConfigError, NothingMatchedError, Problem, TabuahError
 from tabuah.speech import rfc3339
 
@@ -75,6 +75,9 @@ def config() -> None:
 @click.option(
     "--out", metavar="FILE", type=click.Path(path_type=Path), help="The plan, for `config push`."
 )
+@click.option(
+    "--over-drift", is_flag=True, help="Go over what another hand has changed on the gateway."
+)
 @_output
 @click.pass_context
 def plan_(
@@ -84,6 +87,7 @@ def plan_(
     directory: Path,
     data: Path,
     out: Path | None,
+    over_drift: bool,
     output: str,
 ) -> None:
     """Show what would change on the gateways of the offices, or of all.
@@ -100,7 +104,15 @@ def plan_(
     wrong = [problem for one in looked if isinstance(one, ConfigError) for problem in one.problems]
     if wrong:
         raise ConfigError(wrong)
-    prepared = [one for one in looked if isinstance(one, Prepared)]
+    with closing(Journal(workshop.folder)) as journal:
+        known: dict[tuple[str, str], Any] = {  # the journal's JSON
+            pair: tx.facts["want"] for pair, tx in journal.confirmed().items()
+        }
+    prepared = [
+        judged_by(one, known.get((one.site.code, one.device.name)), accept=over_drift)
+        for one in looked
+        if isinstance(one, Prepared)
+    ]
     failed = [str(one) for one in looked if not isinstance(one, Prepared)]
     made = ""
     if out is not None and prepared:
@@ -372,11 +384,7 @@ def drift(
     workshop = Workshop.open(directory, data)
     found, failed = [], False
     with closing(Journal(workshop.folder)) as journal:
-        last = {
-            (tx.site, tx.device): tx
-            for tx in reversed(journal.history())
-            if tx.state is State.CONFIRMED
-        }
+        last = journal.confirmed()
     known = [pair for pair in workshop.chosen(sites) if (pair[0].code, pair[1].name) in last]
     if not known:
         raise NothingMatchedError("nothing was ever confirmed on these gateways")

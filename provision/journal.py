@@ -188,6 +188,11 @@ class Journal:
         ).fetchall()
         return [_transaction(row) for row in rows]
 
+    def confirmed(self) -> dict[tuple[str, str], Transaction]:
+        """Return what was last confirmed on each device, by office and device."""
+        done = (tx for tx in reversed(self.history()) if tx.state is State.CONFIRMED)
+        return {(tx.site, tx.device): tx for tx in done}
+
     def audit(self) -> list[Link[Subject]]:
         """Return the whole audit in order."""
         rows = self._db.execute(

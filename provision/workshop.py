@@ -269,6 +269,32 @@ class Workshop:
         return tell
 
 
+def judged_by(one: Prepared, confirmed: Mapping[str, str] | None, *, accept: bool) -> Prepared:
+    """Return the device with a finding more if it drifted from what was last confirmed on it.
+
+    Args:
+        one: the device.
+        confirmed: what was confirmed, masked; None where nothing ever was.
+        accept: somebody has looked at it: the change goes over it.
+    """
+    if confirmed is None:
+        return one
+    both = confirmed.keys() & one.before_masked.keys()
+    changed = compare(
+        {section: confirmed[section] for section in both},
+        {section: one.before_masked[section] for section in both},
+    )
+    if not changed:
+        return one
+    sections = ", ".join(each.section for each in changed)
+    what = (
+        f"it was changed by another hand since it was confirmed ({sections}): see 'tabuah config "
+        "drift'; take over what is right into the templates, then plan with --over-drift"
+    )
+    finding = Finding(Severity.WARNING if accept else Severity.ERROR, what)
+    return replace(one, findings=(*one.findings, finding))
+
+
 def scope_facts(scope: Scope) -> dict[str, object]:
     """Return a scope as the journal keeps it."""
     return {

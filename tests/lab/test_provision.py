@@ -103,6 +103,9 @@ def test_a_confirmed_change_outlives_a_reboot_and_drift_from_it_is_seen(managed:
     drifted = managed.config("drift", managed.codes[good], check=False)
     assert drifted.returncode == 1
     assert "drop" in drifted.stdout
+    barred = managed.config("plan", managed.codes[good], check=False)
+    assert barred.returncode == 1
+    assert "changed by another hand since it was confirmed (nftables)" in barred.stdout
     assert "13.02.10/gateway/frr" in managed.config("backup", managed.codes[good]).stdout
 
 
