@@ -15,9 +15,7 @@ TEXTS = {"sites": "[]", "circuits": "[]", "about": "", "found": ""}
 
 def upgrade() -> None:
     for name, empty in TEXTS.items():
-        op.add_column(
-            "incidents", sa.Column(name, sa.String, nullable=False, server_default=empty)
-        )
+        op.add_column("incidents", sa.Column(name, sa.String, nullable=False, server_default=empty))
     op.add_column("incidents", sa.Column("upstream", sa.String))
     known = sa.table("incidents", sa.column("id"), sa.column("site"), sa.column("sites"))
     bind = op.get_bind()
