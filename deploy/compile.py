@@ -26,7 +26,6 @@ MODULES = (
     "tabuah/glance.py",
     "tabuah/notification.py",
     "tabuah/sections.py",
-    "tabuah/snmp/aes.py",
     "tabuah/snmp/ber.py",
     "tabuah/snmp/message.py",
     "tabuah/snmp/pdu.py",
