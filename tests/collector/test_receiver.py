@@ -14,6 +14,33 @@ from collector.receiver import ReceiverSocket
 from tests.support.centre import until
 
 
+async def test_while_much_waits_the_past_is_passed_over_and_the_present_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(receiver, "STALE_LARGE_S", 0.3)
+    monkeypatch.setattr(receiver, "STALE_S", 60.0)
+    taken: list[int] = []
+    passed_over: list[int] = []
+
+    def take(datagram: bytes, _: Address) -> None:
+        taken.append(len(datagram))
+
+    opened = ReceiverSocket("127.0.0.1", 0, take, passed_over.append)
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.connect(("127.0.0.1", opened.port))
+            sender.send(bytes(1_100))
+            await until(lambda: taken == [1_100])
+            for size in (1_100, 676, 1_100, 412):
+                sender.send(bytes(size))
+            time.sleep(0.6)
+            await until(lambda: passed_over == [2])
+            sender.send(bytes(1_100))
+            await until(lambda: taken == [1_100, 676, 412, 1_100])
+    finally:
+        opened.close()
+
+
 async def test_what_waited_too_long_is_passed_over_and_what_came_since_is_taken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
