@@ -5,9 +5,9 @@ datagram protocol, and a burst is taken before the kernel's buffer runs over.
 
 What has waited there for seconds is passed over. When more comes than we can take, the buffer stays
 full, and each answer would come seconds late, to a report that its office has sent again or
-overtaken since: all the work would be for nothing, and so it would remain. Large ones are passed over
-sooner: they are the past, out of the spools of offices that have returned, and the present goes
-first. Offices send again what was passed over, and whoever is taken at all is answered soon.
+overtaken since: all the work would be for nothing, and so it would remain. Large ones are passed
+over sooner: they are the past, out of the spools of offices that have returned, and the present
+goes first. Offices send again what was passed over, and whoever is taken at all is answered soon.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ STALE_S: Final = 3.0
 STALE_LARGE_S: Final = 1.0
 """The same for what is larger than `LARGE`."""
 LARGE: Final = 800
-"""Octets; a live report has some 400, and 700 when it stands alone. Informs of history have 1,100."""
+"""Octets; a live report has some 400, and 700 when it stands alone. History's informs have 1,100."""
 BUFFER_OCTETS: Final = 8 << 20
 _ANY: Final = 65_535
 _SIOCGSTAMP: Final = 0x8906
