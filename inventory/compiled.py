@@ -7,11 +7,11 @@ as ever.
 
     magic | offices, each deflated | table | head, JSON | trailer
 
-The table says where each office begins and has the codes twice, in the inventory's order and
-sorted. The head has the inventory without its offices, and the sources: names, sizes, times and
-digests. The file is good for the sources that it names and for the model that wrote it; the
-trailer's digest finds damage. What is stale or damaged is made again. It is replaced whole, so
-that whoever has it open goes on reading the old one.
+The table says where each office begins, and has what is asked of all at once: codes, their order
+when sorted, outlines. The head has the inventory without its offices, and the sources: names,
+sizes, times and digests. The file is good for the sources that it names and for the model that
+wrote it; the trailer's digest finds damage. What is stale or damaged is made again, file by file
+where that is enough. It is replaced whole, so that whoever has it open goes on reading the old one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from typing import Final, NamedTuple, overload
 
 from inventory.fields import Findings
 from inventory.load import check_directory, load, read, site_files
-from inventory.model import HEAD, Inventory, Site, StoredSites
+from inventory.model import HEAD, Inventory, Outline, Site, StoredSites
 from inventory.packing import Json, fingerprint, pack, reader
 from tabuah.errors import ConfigError, Problem, TabuahError
 
@@ -47,7 +47,7 @@ FILE_NAME: Final = "inventory.compiled"
 LARGE_BYTES: Final = 256 * 1024
 """YAML of this size is compiled: hundreds of offices, which take half a second to read."""
 
-_MAGIC: Final = b"tabuah inventory 2\n"
+_MAGIC: Final = b"tabuah inventory 3\n"
 _TRAILER: Final = struct.Struct("<QQQQ32s")
 """Where the table begins, its offices, where the head begins, where it ends, SHA-256 so far."""
 _READ: Final = 1 << 20
@@ -167,10 +167,9 @@ def _write(directory: Path, path: Path, old: _Old | None) -> int:
                 if numbers is None:
                     return None
                 count[source] = len(numbers)
-                codes = [old.sites.codes[number] for number in numbers]
-                for number, code in zip(numbers, codes, strict=True):
-                    writer.copy(code, old.sites.packed(number))
-                return codes
+                for number in numbers:
+                    writer.copy(old.sites.outline(number), old.sites.packed(number))
+                return writer.codes[len(writer.codes) - len(numbers) :]
 
             head = read(directory, keep, known)
             writer.end(
@@ -245,6 +244,9 @@ class _Writer:
         self._words = words
         self._begins = array("Q")
         self.codes: list[str] = []
+        self._intervals = array("d")
+        self._hangs_on = array("I")
+        self._upstreams: dict[str | None, int] = {}
         self._put(_MAGIC)
 
     def add(self, site: Site) -> None:
@@ -252,11 +254,14 @@ class _Writer:
         self._words = self._words or text
         # Offices are much alike: the first one's words are what the others are deflated upon.
         deflater = zlib.compressobj(6, wbits=-15, zdict=self._words)
-        self.copy(site.code, deflater.compress(text) + deflater.flush())
+        outline = Outline(site.code, site.interval_s, site.upstream)
+        self.copy(outline, deflater.compress(text) + deflater.flush())
 
-    def copy(self, code: str, packed: bytes) -> None:
+    def copy(self, outline: Outline, packed: bytes) -> None:
         self._begins.append(self._at)
-        self.codes.append(code)
+        self.codes.append(outline.code)
+        self._intervals.append(outline.interval_s)
+        self._hangs_on.append(self._upstreams.setdefault(outline.upstream, len(self._upstreams)))
         self._put(packed)
 
     def end(self, head: dict[str, Json]) -> None:
@@ -268,9 +273,11 @@ class _Writer:
         for name in names:
             ends.append(ends[-1] + len(name))
         self._put(_little(self._begins) + _little(array("I", order)) + _little(ends))
+        self._put(_little(self._intervals) + _little(self._hangs_on))
         self._put(b"".join(names))
         start = self._at
-        self._put(_dump({**head, "words": self._words.decode()}))
+        upstreams: list[Json] = list(self._upstreams)
+        self._put(_dump({**head, "words": self._words.decode(), "upstreams": upstreams}))
         digest = self._digest.digest()
         self._put(_TRAILER.pack(table, len(self.codes), start, self._at, digest))
 
@@ -284,7 +291,7 @@ def _dump(value: Json) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _little(numbers: array[int]) -> bytes:
+def _little(numbers: array[int] | array[float]) -> bytes:
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers.tobytes()
@@ -356,7 +363,9 @@ def _read(handle: int) -> tuple[dict[str, Json], Inventory]:
     last = os.fstat(handle).st_size - _TRAILER.size
     table, count, start, end, _ = _TRAILER.unpack(os.pread(handle, _TRAILER.size, last))
     head = json.loads(os.pread(handle, end - start, start))
-    sites = CompiledSites(os.dup(handle), table, count, start, head.pop("words").encode())
+    table_octets = os.pread(handle, start - table, table)
+    words, upstreams = head.pop("words").encode(), head.pop("upstreams")
+    sites = CompiledSites(os.dup(handle), table_octets, count, words, upstreams)
     inventory = reader(Inventory)(head.pop("inventory"))
     return head, replace(inventory, sites=sites)
 
@@ -382,7 +391,9 @@ def _is_fresh(directory: Path, head: dict[str, Json]) -> bool:
 class CompiledSites(StoredSites):
     """The offices of a compiled file. May be used in any thread."""
 
-    def __init__(self, handle: int, table: int, count: int, end: int, words: bytes) -> None:
+    def __init__(
+        self, handle: int, table: bytes, count: int, words: bytes, upstreams: list[str | None]
+    ) -> None:
         """Take over the open file."""
         self.handle = handle
         """Of the file, which may have been replaced since: for a child to read the same."""
@@ -390,13 +401,21 @@ class CompiledSites(StoredSites):
         """What the offices are deflated upon."""
         self._site = reader(Site)
         self._kept: OrderedDict[int, Site] = OrderedDict()
-        numbers = os.pread(handle, end - table, table)
-        begins, order = 8 * (count + 1), 4 * count
-        self._begins = _numbers("Q", numbers[:begins])
-        self._order = _numbers("I", numbers[begins : begins + order])
-        at = begins + order
-        ends = _numbers("Q", numbers[at : at + begins])
-        self._codes = _Codes(numbers[at + begins :], ends)
+        self._upstreams = upstreams
+        at = 0
+
+        def column(kind: str, numbers: int) -> array[int]:
+            nonlocal at
+            size = numbers * array(kind).itemsize
+            at += size
+            return _numbers(kind, table[at - size : at])
+
+        self._begins = column("Q", count + 1)
+        self._order = column("I", count)
+        ends = column("Q", count + 1)
+        self._intervals: array[float] = column("d", count)  # type: ignore[assignment]
+        self._hangs_on = column("I", count)
+        self._codes = _Codes(table[at:], ends)
 
     def __del__(self) -> None:
         """Close the file."""
@@ -430,6 +449,16 @@ class CompiledSites(StoredSites):
     def codes(self) -> Sequence[str]:
         """Return the offices' codes, in their order."""
         return self._codes
+
+    @property
+    def outlines(self) -> Iterator[Outline]:
+        """Return the offices' outlines, in their order."""
+        return map(self.outline, range(len(self)))
+
+    def outline(self, number: int) -> Outline:
+        """Return an office's outline, by its place."""
+        upstream = self._upstreams[self._hangs_on[number]]
+        return Outline(self._codes[number], self._intervals[number], upstream)
 
     def find(self, code: str) -> Site | None:
         """Return the office of that code, if there is one."""

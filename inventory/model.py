@@ -9,12 +9,13 @@ offices of a large inventory are a sequence that reads one when it is asked for
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from inventory.hours import Hours
@@ -457,8 +458,21 @@ class Site:
         return next(primaries, self.circuits[0] if self.circuits else None)
 
 
+class Outline(NamedTuple):
+    """What is asked of all offices at once, by the names that it has in `Site`."""
+
+    code: str
+    interval_s: float
+    upstream: str | None
+
+
 class StoredSites(Sequence[Site]):
     """Offices that lie elsewhere, each read when it is asked for."""
+
+    @property
+    @abstractmethod
+    def outlines(self) -> Iterable[Outline]:
+        """Return the offices' outlines, in their order; no office is read for it."""
 
     @property
     @abstractmethod
@@ -509,6 +523,13 @@ class Inventory:
         return tuple(self._by_code)
 
     @property
+    def outlines(self) -> Iterable[Outline]:
+        """Return what is asked of all offices, in their order: for thousands much quicker."""
+        if isinstance(self.sites, StoredSites):
+            return self.sites.outlines
+        return (Outline(site.code, site.interval_s, site.upstream) for site in self.sites)
+
+    @property
     def names(self) -> Mapping[str, str]:
         """Return the offices' names by their codes, looked up when they are asked for."""
         return _Names(self)
@@ -531,7 +552,7 @@ class Inventory:
             raise NothingMatchedError(f"no site '{code}' in the inventory{hint}")
         return found
 
-    def upstream_chain(self, site: Site) -> tuple[Upstream, ...]:
+    def upstream_chain(self, site: Site | Outline) -> tuple[Upstream, ...]:
         """Return what the office hangs on, nearest first, up to the root."""
         chain: list[Upstream] = []
         code = site.upstream

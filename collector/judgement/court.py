@@ -286,18 +286,18 @@ class Court:
 
     def _learn_times(self) -> None:
         """Note for how long after the last thing that happened time alone may change a verdict."""
-        longest_s = max((site.interval_s for site in self.inventory.sites), default=0.0)
+        longest_s = max((site.interval_s for site in self.inventory.outlines), default=0.0)
         self._settles_ms = max(FLAP_CALM_MS, HOLD_MS, LEAVE_MS) + round(2000 * longest_s)
 
     def _learn_peers(self) -> None:
         """Note for each office the lowest upstream that any other hangs on."""
         behind: dict[str, list[str]] = defaultdict(list)
-        for site in self.inventory.sites:
+        for site in self.inventory.outlines:
             for upstream in self.inventory.upstream_chain(site):
                 behind[upstream.code].append(site.code)
         self._behind = {code: tuple(sites) for code, sites in behind.items()}
         self._shared = {}
-        for site in self.inventory.sites:
+        for site in self.inventory.outlines:
             for upstream in self.inventory.upstream_chain(site):
                 if len(behind[upstream.code]) > 1:
                     self._shared[site.code] = upstream.code

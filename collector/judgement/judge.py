@@ -352,7 +352,7 @@ def _edges(windows: Iterable[Window]) -> list[int]:
 
 
 def _longest_ms(inventory: Inventory) -> int:
-    return round(max((site.interval_s for site in inventory.sites), default=10.0) * 1000)
+    return round(max((site.interval_s for site in inventory.outlines), default=10.0) * 1000)
 
 
 def windows_of(inventory: Inventory) -> list[Window]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 from inventory import compiled
 from inventory.compiled import FILE_NAME, open_inventory, read_compiled, write_compiled
 from inventory.load import load
-from inventory.model import Site, StoredSites
+from inventory.model import Outline, Site, StoredSites
 from tabuah.errors import ConfigError, NothingMatchedError
 
 CONTRACT = Path(__file__).parent / "contract"
@@ -60,6 +60,7 @@ def test_a_large_inventory_answers_as_a_small_one_does(fleet: Path, tmp_path: Pa
     assert found.sites == expected.sites
     assert list(found.codes) == list(expected.codes)
     assert found.names == expected.names
+    assert list(found.outlines) == list(expected.outlines)
     assert (found.sites[-1], found.sites[7:9]) == (expected.sites[-1], expected.sites[7:9])
     for code in ("k0000", "k0123", "k0299"):
         assert found.site(code) == expected.site(code)
@@ -104,6 +105,7 @@ def test_only_what_changed_is_read_again(fleet: Path, tmp_path: Path) -> None:
     (fleet / "sites" / "2.yaml").unlink()
     assert write_compiled(fleet, path) == 140
     assert sites_of(fleet, path) == load(fleet).sites
+    assert [one.code for one in outlines(fleet, path)] == list(load(fleet).codes)
     more = "organisation: Dinas\nupstreams: {sto: {}, other: {}}\nreferences: [{ping: 192.0.2.1}]\n"
     (fleet / "inventory.yaml").write_text(more)
     assert write_compiled(fleet, path) == 0
@@ -133,6 +135,12 @@ def test_what_no_longer_holds_is_found_in_files_that_did_not_change(
     assert str(compiling.value) == (
         f"{fleet}/sites/2.yaml:52: site k0250: stands here and at {fleet}/sites/0.yaml:2"
     )
+
+
+def outlines(directory: Path, path: Path) -> Iterable[Outline]:
+    found = read_compiled(directory, path)
+    assert found is not None
+    return found.outlines
 
 
 def sites_of(directory: Path, path: Path) -> Sequence[Site]:
