@@ -71,7 +71,10 @@ def prometheus(
         f"""
 storage: {{tsdb: {{out_of_order_time_window: {WINDOW_S}s}}}}
 scrape_configs:
-  - {{job_name: tabuah, scrape_interval: 5s, scrape_timeout: 5s, static_configs: [{{targets: {targets}}}]}}
+  - job_name: tabuah
+    scrape_interval: 5s
+    scrape_timeout: 5s
+    static_configs: [{{targets: {targets}}}]
 """
     )
     with _running(
