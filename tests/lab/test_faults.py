@@ -212,26 +212,38 @@ def test_a_fault_made_for_real_is_one_outage_of_its_cause_and_time(
         assert edges == (True, True), (early, late, happened.shown())
 
 
-@pytest.mark.parametrize("name", [*LINES, "resolvers", "full"])
+ALONE = [name for name in LINES if name != "group"]
+
+
+@pytest.mark.parametrize("name", [*ALONE, "resolvers", "full"])
 def test_it_is_one_incident_that_ends_with_its_cause(happened: Happened, name: str) -> None:
     fault = happened.faults[name]
-    for office in fault.sites:
-        # A busy machine loses packets of its own: that it tells of, too.
-        told = [
-            one for one in happened.of(office) if one["alertname"] not in SLOW or name == "full"
-        ]
-        assert [one["cause"] for one in told] == [fault.incident], happened.shown()
-        (incident,) = told
-        assert incident["status"] == "closed" or name == "full", happened.shown()
-        assert incident["sites"] == sorted(happened.stack.codes[each] for each in fault.sites)
+    # A busy machine loses packets of its own: that it tells of, too.
+    told = [
+        one for one in happened.of(fault.office) if one["alertname"] not in SLOW or name == "full"
+    ]
+    assert [one["cause"] for one in told] == [fault.incident], happened.shown()
+    (incident,) = told
+    assert incident["status"] == "closed" or name == "full", happened.shown()
+    assert incident["sites"] == [happened.stack.codes[fault.office]]
+
+
+def test_a_group_that_falls_is_one_incident(happened: Happened) -> None:
+    fault = happened.faults["group"]
+    codes = {happened.stack.codes[office] for office in fault.sites}
+    told = {one["id"]: one for office in fault.sites for one in happened.of(office)}
+    falls = [one for one in told.values() if one["alertname"] not in SLOW]
+    (area,) = (one for one in falls if one["alertname"] == "TabuahUpstreamDown")
+    assert (area["cause"], area["status"], area["upstream"]) == ("area", "closed", UPSTREAM)
+    assert len(codes & set(area["sites"])) >= 2, happened.shown()
+    # On a busy machine one may be missed an interval before the others, and is told of first.
+    assert {one["cause"] for one in falls} == {"area"}, happened.shown()
 
 
 def test_what_is_particular_is_said(happened: Happened) -> None:
     stack, faults = happened.stack, happened.faults
     (carrier,) = happened.outages[stack.codes[faults["carrier"].office]]
     assert carrier["reason"] == "ONT without power or WAN cable out", happened.shown()
-    (group,) = (one for one in happened.of(faults["group"].office) if one["alertname"] not in SLOW)
-    assert (group["upstream"], group["alertname"]) == (UPSTREAM, "TabuahUpstreamDown")
     (two,) = (
         one for one in happened.of(faults["two lines"].office) if one["alertname"] not in SLOW
     )
