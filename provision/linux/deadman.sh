@@ -1,6 +1,6 @@
 #!/bin/sh
 # The dead-man of a Linux gateway: changes it, and changes it back unless it is told in time that
-# all is well. It needs no session, no line and nobody at the centre. POSIX sh; busybox will do.
+# all is well. It needs no session, no line and nobody at the centre. POSIX sh; busybox will do, but for its 'ip'.
 #
 #   capture                 print what the device runs, for the scope on stdin; changes nothing
 #   canonical               print an nftables ruleset from stdin as this kernel would list it
@@ -49,6 +49,17 @@ main() {
 die() {
     echo "deadman: $*" >&2
     exit 2
+}
+
+# By its path: a busybox may prefer an applet of its own to the program that is installed.
+ip() {
+    for folder in /usr/local/sbin /usr/sbin /sbin /usr/local/bin /usr/bin /bin; do
+        if [ -x "$folder/ip" ]; then
+            "$folder/ip" "$@"
+            return
+        fi
+    done
+    die "this device has no 'ip'"
 }
 
 uptime_s() {
@@ -123,6 +134,8 @@ need() { # SCOPE: the programs that it takes
     for program in $programs; do
         command -v "$program" >/dev/null || die "this device has no '$program'"
     done
+    # busybox's own does not say who made a route.
+    ip -V 2>&1 | grep -q iproute2 || die "the 'ip' of this device is not iproute2's"
 }
 
 capture() { # SCOPE TARGET: fails when a part cannot be read
@@ -585,7 +598,7 @@ print_status() {
     for name in timer change fire; do
         alive $name && echo " $name=running"
     done
-    [ -s "$D/log" ] && tail -n 3 "$D/log" | tr -cd '[:print:]\n' | sed 's/^/ log=/'
+    [ -s "$D/log" ] && tail -n 3 "$D/log" | tr -cd ' -~\n' | sed 's/^/ log=/'
     return 0
 }
 
