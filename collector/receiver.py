@@ -39,7 +39,7 @@ STALE_S: Final = 3.0
 STALE_LARGE_S: Final = 1.0
 """The same for what is larger than `LARGE`."""
 LARGE: Final = 800
-"""Octets; a live report has some 400, and 700 when it stands alone. History's informs have 1,100."""
+"""Octets; a live report has some 400, and 700 when it stands alone; history has 1,100."""
 BUFFER_OCTETS: Final = 8 << 20
 _ANY: Final = 65_535
 _SIOCGSTAMP: Final = 0x8906
