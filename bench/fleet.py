@@ -144,7 +144,7 @@ def _found(centre: Centre, sites: int, rows: int, rate: float) -> bytes:
     with Store.open(data) as store:
         if sum(1 for _ in _tables(data)) == 0:
             now_ms = time.time_ns() // 1_000_000
-            row = Row(codes[0], _FILLED_EPOCH, 0, now_ms, now_ms, True, False, b"")
+            row = Row(codes[0], _FILLED_EPOCH, 1, now_ms, now_ms, True, False, b"")
             store.append([row])
     say(f"fleet: {rows} rows")
     _fill(data, codes, rows)
