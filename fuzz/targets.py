@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from agent import config
 from agent.probes.dns_message import A, decode_reply, encode_query
 from collector.intake import Intake, Verdict
 from collector.placing import Anchors
-from tabuah import block, notification, oids, stamp
+from tabuah import block, glance, notification, oids, stamp
 from tabuah.block import Block
 from tabuah.errors import ConfigError, DecodeError
+from tabuah.skim import skim
 from tabuah.snmp import ber, message, reporting
 from tabuah.snmp.client import Answered, CommunityClient, Ignored, Transmit, UsmClient
 from tabuah.snmp.message import ScopedPdu
@@ -248,6 +250,9 @@ def _take(brought: Block) -> None:
         live = verdict is Verdict.LIVE
         placed = anchors.place(SITE, packed, now_ms, now, live=live)
         assert 0 <= placed.time_ms <= now_ms, "a time that no clock shows"
+        glance.well(packed.octets, packed.octets, glance.Limits(50_000, 10_000))
+        with suppress(DecodeError):
+            skim(packed.octets[block.BODY_AT :])
         try:
             report = block.read(SITE, packed)
         except DecodeError:

@@ -14,6 +14,9 @@ from tabuah.reading import ReadingKind
 from tabuah.report import Occasion
 from tabuah.sections import AGENT, DEVICE, INTERFACE, KINDS, MEASUREMENT, PATH, READING, ROLES
 
+MOST_OCTETS: Final = 8192
+"""Of a report that is glanced at: ten times an office's. What is to be as before is looked for in
+all of the report before, so that in larger ones that would take the product of both."""
 WELL: Final = 1
 _FIRST_HOP: Final = 2
 _CENTRE: Final = 4
@@ -61,6 +64,8 @@ def well(octets: bytes, before: bytes, limits: Limits) -> int:
         limits: for what lies beyond the office.
     """
     if octets[0] != VERSION or octets[BODY_AT - 1] not in _PLAIN_OCCASIONS:
+        return 0
+    if len(octets) > MOST_OCTETS or len(before) > MOST_OCTETS:
         return 0
     said = WELL
     at, end = BODY_AT, len(octets)
@@ -135,7 +140,7 @@ def _measurement(octets: bytes, at: int, limits: Limits) -> int:
 
 
 def _field(octets: bytes, at: int) -> tuple[int, int]:
-    """Return a number, and where it ends; IndexError where it is cut off."""
+    """Return a number, and where it ends; IndexError where it is cut off, or longer than any."""
     octet = octets[at]
     at += 1
     if octet < 0x80:
@@ -148,6 +153,8 @@ def _field(octets: bytes, at: int) -> tuple[int, int]:
         if octet < 0x80:
             return number, at
         shift += 7
+        if shift > 63:
+            raise IndexError  # without end it would take the square of its length
 
 
 def _text(octets: bytes, at: int) -> int:

@@ -320,6 +320,8 @@ def _more(octets: bytes, at: int, first: int) -> tuple[int, int]:
         if octet < 128:
             break
         shift += 7
+        if shift > 63:  # a number without end would take the square of its length
+            raise _UnusualError
     if number >> 64:
         raise _UnusualError
     return number, at

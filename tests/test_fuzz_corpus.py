@@ -94,6 +94,11 @@ def many_reports(octets: int) -> bytes:
     return bytes((block.VERSION, 0)) + (b"\x31" + bytes(49)) * (octets // 50)
 
 
+def number_without_end(octets: int) -> bytes:
+    """Return a report whose first section has a length of so many octets."""
+    return _report(b"\x01" + b"\xff" * octets)
+
+
 def _deflated(made: Callable[[int], bytes]) -> Callable[[int], bytes]:
     def bomb(octets: int) -> bytes:
         plain = made(60 * octets)
@@ -112,6 +117,7 @@ WORST: dict[str, tuple[str, bytes, Callable[[int], bytes]]] = {
     "nested, authentic": ("client", b"\2", nested),
     "interfaces": ("block", b"\0", many_interfaces),
     "interfaces, deflated": ("block", b"\0", _deflated(many_interfaces)),
+    "a number": ("block", b"\0", number_without_end),
     "reports": ("block", b"\0", many_reports),
     "reports, deflated": ("block", b"\0", _deflated(many_reports)),
 }

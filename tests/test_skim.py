@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tabuah import block, sections
+from tabuah import block, glance, sections
 from tabuah.errors import DecodeError
 from tabuah.report import Report
 from tabuah.skim import skim, skimmed
@@ -55,3 +56,27 @@ def test_a_section_that_ends_early_takes_the_defaults(cut: int) -> None:
     except DecodeError:
         return
     assert skim(body) == said
+
+
+def _cpu_s(octets: bytes) -> float:
+    began = time.process_time()
+    with suppress(DecodeError):
+        skim(octets[block.BODY_AT :])
+    assert not glance.well(octets, octets, glance.Limits(1, 1))
+    return time.process_time() - began
+
+
+def test_a_number_without_end_stops_no_collector() -> None:
+    """Shifted on and on it took the square of its length: four seconds in one datagram."""
+    head = full_report(3).octets[: block.BODY_AT]
+    assert _cpu_s(head + b"\x01" + b"\xff" * block.MAX_INFLATED) < 0.5
+    # Where a text should be, and where the first field is.
+    assert _cpu_s(head + b"\x01\x7f" + b"\xff" * block.MAX_INFLATED) < 0.5
+
+
+def test_what_must_be_as_before_is_not_sought_in_more_than_an_office_says() -> None:
+    """Ports that are down, and found at the very end of the report before."""
+    head = full_report(3).octets[: block.BODY_AT]
+    down = b"\x03\x02\0\x02"
+    assert _cpu_s(head + down * (block.MAX_INFLATED // len(down))) < 2.0
+    assert glance.well(head + down * 9, head + down * 9, glance.Limits(1, 1))
