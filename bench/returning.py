@@ -79,6 +79,7 @@ def run() -> Figures:
         "retries": returned["retries"],
         "datagrams": returned["datagrams"],
         "acknowledged_per_second": returned["acknowledged_per_second"],
+        "collector_core_share": round(spent_s / returned["seconds"], 2),
         "collector_cpu_us_a_report": round(spent_s / returned["acknowledged"] * 1e6, 1),
         "simulator_cpu_us_a_report": returned["cpu_us_a_report"],
         "simulator_behind_s": returned["behind_s"],
