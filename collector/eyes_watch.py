@@ -83,7 +83,7 @@ class Watch:
         """Take up an inventory at `now`, monotonic seconds."""
         addresses: dict[str, str] = {}
         shortest_s = 86_400.0
-        for site in inventory.sites:
+        for site in inventory.outlines:
             shortest_s = min(shortest_s, site.interval_s)
             if site.address is not None:
                 addresses[site.code] = site.address

@@ -31,12 +31,13 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
+from itertools import accumulate
 from pathlib import Path
 from typing import Final, NamedTuple, overload
 
 from inventory.fields import Findings
 from inventory.load import check_directory, load, read, site_files
-from inventory.model import HEAD, Inventory, Outline, Site, StoredSites
+from inventory.model import HEAD, Inventory, Outline, Site, StoredSites, outline_of
 from inventory.packing import Json, fingerprint, pack, reader
 from tabuah.errors import ConfigError, Problem, TabuahError
 
@@ -47,7 +48,7 @@ FILE_NAME: Final = "inventory.compiled"
 LARGE_BYTES: Final = 256 * 1024
 """YAML of this size is compiled: hundreds of offices, which take half a second to read."""
 
-_MAGIC: Final = b"tabuah inventory 3\n"
+_MAGIC: Final = b"tabuah inventory 4\n"
 _TRAILER: Final = struct.Struct("<QQQQ32s")
 """Where the table begins, its offices, where the head begins, where it ends, SHA-256 so far."""
 _READ: Final = 1 << 20
@@ -246,6 +247,7 @@ class _Writer:
         self.codes: list[str] = []
         self._intervals = array("d")
         self._hangs_on = array("I")
+        self._addresses: list[str] = []
         self._upstreams: dict[str | None, int] = {}
         self._put(_MAGIC)
 
@@ -254,13 +256,13 @@ class _Writer:
         self._words = self._words or text
         # Offices are much alike: the first one's words are what the others are deflated upon.
         deflater = zlib.compressobj(6, wbits=-15, zdict=self._words)
-        outline = Outline(site.code, site.interval_s, site.upstream)
-        self.copy(outline, deflater.compress(text) + deflater.flush())
+        self.copy(outline_of(site), deflater.compress(text) + deflater.flush())
 
     def copy(self, outline: Outline, packed: bytes) -> None:
         self._begins.append(self._at)
         self.codes.append(outline.code)
         self._intervals.append(outline.interval_s)
+        self._addresses.append(outline.address or "")
         self._hangs_on.append(self._upstreams.setdefault(outline.upstream, len(self._upstreams)))
         self._put(packed)
 
@@ -268,13 +270,12 @@ class _Writer:
         table = self._at
         self._begins.append(table)
         order = sorted(range(len(self.codes)), key=self.codes.__getitem__)
-        names = [code.encode() for code in self.codes]
-        ends = array("Q", [0])
-        for name in names:
-            ends.append(ends[-1] + len(name))
-        self._put(_little(self._begins) + _little(array("I", order)) + _little(ends))
+        self._put(_little(self._begins) + _little(array("I", order)))
         self._put(_little(self._intervals) + _little(self._hangs_on))
-        self._put(b"".join(names))
+        for texts in (self.codes, self._addresses):
+            octets = [text.encode() for text in texts]
+            ends = array("Q", accumulate(map(len, octets), initial=0))
+            self._put(_little(ends) + b"".join(octets))
         start = self._at
         upstreams: list[Json] = list(self._upstreams)
         self._put(_dump({**head, "words": self._words.decode(), "upstreams": upstreams}))
@@ -410,12 +411,17 @@ class CompiledSites(StoredSites):
             at += size
             return _numbers(kind, table[at - size : at])
 
+        def texts() -> _Texts:
+            nonlocal at
+            ends = column("Q", count + 1)
+            at += ends[-1]
+            return _Texts(table[at - ends[-1] : at], ends)
+
         self._begins = column("Q", count + 1)
         self._order = column("I", count)
-        ends = column("Q", count + 1)
         self._intervals: array[float] = column("d", count)  # type: ignore[assignment]
         self._hangs_on = column("I", count)
-        self._codes = _Codes(table[at:], ends)
+        self._codes, self._addresses = texts(), texts()
 
     def __del__(self) -> None:
         """Close the file."""
@@ -458,7 +464,8 @@ class CompiledSites(StoredSites):
     def outline(self, number: int) -> Outline:
         """Return an office's outline, by its place."""
         upstream = self._upstreams[self._hangs_on[number]]
-        return Outline(self._codes[number], self._intervals[number], upstream)
+        address = self._addresses[number] or None
+        return Outline(self._codes[number], self._intervals[number], upstream, address)
 
     def find(self, code: str) -> Site | None:
         """Return the office of that code, if there is one."""
@@ -497,7 +504,7 @@ class CompiledSites(StoredSites):
         return site
 
 
-class _Codes(Sequence[str]):
+class _Texts(Sequence[str]):
     """Many short texts in one."""
 
     def __init__(self, text: bytes, ends: array[int]) -> None:

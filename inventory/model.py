@@ -464,6 +464,12 @@ class Outline(NamedTuple):
     code: str
     interval_s: float
     upstream: str | None
+    address: str | None
+
+
+def outline_of(site: Site) -> Outline:
+    """Return an office's outline."""
+    return Outline(site.code, site.interval_s, site.upstream, site.address)
 
 
 class StoredSites(Sequence[Site]):
@@ -527,7 +533,7 @@ class Inventory:
         """Return what is asked of all offices, in their order: for thousands much quicker."""
         if isinstance(self.sites, StoredSites):
             return self.sites.outlines
-        return (Outline(site.code, site.interval_s, site.upstream) for site in self.sites)
+        return (outline_of(site) for site in self.sites)
 
     @property
     def names(self) -> Mapping[str, str]:

@@ -37,16 +37,17 @@ class Places:
 
     @classmethod
     def of(cls, inventory: Inventory) -> Places:
-        """Return the places of an inventory."""
+        """Return the places of an inventory; none where no traps are heard, to read no office."""
         places = cls()
+        if inventory.traps is None:
+            return places
         for site in inventory.sites:
             if site.address is not None:
                 places._offices[plain(site.address)].add(site.code)
             for device in site.devices:
                 places._devices[plain(device.host)].add((site.code, device.name))
-        if inventory.traps is not None:
-            users = inventory.traps.users
-            places._users = {one.user: one.site for one in users if one.site is not None}
+        users = inventory.traps.users
+        places._users = {one.user: one.site for one in users if one.site is not None}
         return places
 
     @property
