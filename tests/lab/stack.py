@@ -172,7 +172,7 @@ class Stack:
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=90,  # a busy machine takes half a minute for what takes a second
             env=environment(),
         )
         if done.returncode:
