@@ -62,6 +62,7 @@ _COLUMNS = (
     _IF_COUNTER_DISCONTINUITY_TIME,
 )
 
+_MOST_32, _MOST_64 = 2**32 - 1, 2**64 - 1
 NOT_PRESENT = 6
 _UNKNOWN_STATE = 4
 _PPP, _SOFTWARE_LOOPBACK = 23, 24
@@ -95,9 +96,17 @@ class Values:
         self._values.update((varbind.oid, varbind.value) for varbind in varbinds)
 
     def number(self, oid: Oid, index: int | None = None) -> int | None:
-        """Return a number; None where the device has none."""
+        """Return a number of 32 bits, with a sign or without; None where the device has none."""
         value = self._values.get(oid if index is None else (*oid, index))
-        return value if isinstance(value, int) else None
+        return value if isinstance(value, int) and -(2**31) <= value <= _MOST_32 else None
+
+    def count(self, oid: Oid, index: int | None = None, most: int = _MOST_32) -> int | None:
+        """Return a number from 0 to `most`; None where the device has none, or says another.
+
+        What a MIB declares is the device's to keep to, and not all do.
+        """
+        value = self._values.get(oid if index is None else (*oid, index))
+        return value if isinstance(value, int) and 0 <= value <= most else None
 
     def text(self, oid: Oid, index: int) -> str | None:
         """Return a text; None where the device has none."""
@@ -132,14 +141,14 @@ def reading(row: Row, values: Values, at_s: float) -> Reading:
     """Return the row's raw counters."""
 
     def number(column: Oid) -> int:
-        return values.number(column, row.index) or 0
+        return values.count(column, row.index) or 0
 
-    high_in = values.number(_IF_HC_IN_OCTETS, row.index)
-    high_out = values.number(_IF_HC_OUT_OCTETS, row.index)
+    high_in = values.count(_IF_HC_IN_OCTETS, row.index, _MOST_64)
+    high_out = values.count(_IF_HC_OUT_OCTETS, row.index, _MOST_64)
     wide = high_in is not None and high_out is not None
     return Reading(
         at_s=at_s,
-        uptime_ticks=values.number(SYS_UPTIME) or 0,
+        uptime_ticks=values.count(SYS_UPTIME) or 0,
         index=row.index,
         raw=Counters(
             (high_in or 0) if wide else number(_IF_IN_OCTETS),
@@ -152,7 +161,7 @@ def reading(row: Row, values: Values, at_s: float) -> Reading:
         width=Width.COUNTER64 if wide else Width.COUNTER32,
         speed_bps=speed_bps(row, values),
         discontinuity_ticks=number(_IF_COUNTER_DISCONTINUITY_TIME),
-        boots=values.number(SNMP_ENGINE_BOOTS),
+        boots=values.count(SNMP_ENGINE_BOOTS),
     )
 
 
@@ -163,8 +172,8 @@ def speed_bps(row: Row, values: Values) -> int:
     """
     if row.loopback:
         return 0
-    high = values.number(_IF_HIGH_SPEED, row.index) or 0
-    plain = values.number(_IF_SPEED, row.index) or 0
+    high = values.count(_IF_HIGH_SPEED, row.index) or 0
+    plain = values.count(_IF_SPEED, row.index) or 0
     if plain == _SPEED_BEYOND:
         plain = 0
     # ifHighSpeed rounds to Mbit/s: below 20 Mbit/s ifSpeed says more.
@@ -173,10 +182,10 @@ def speed_bps(row: Row, values: Values) -> int:
 
 def oper_status(row: Row, values: Values) -> int:
     """Return ifOperStatus; 4 (unknown) where the device does not say."""
-    status = values.number(_IF_OPER_STATUS, row.index)
+    status = values.count(_IF_OPER_STATUS, row.index)
     return _UNKNOWN_STATE if status is None else status
 
 
 def last_change(row: Row, values: Values) -> int | None:
     """Return ifLastChange, in ticks of sysUpTime."""
-    return values.number(_IF_LAST_CHANGE, row.index)
+    return values.count(_IF_LAST_CHANGE, row.index)

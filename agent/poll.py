@@ -34,6 +34,8 @@ from tabuah.snmp.usm import Auth, password_to_key
 log = logging.getLogger(__name__)
 
 _MAX_INTERFACES = 16
+_MOST_NAME = 255
+"""Octets of a DisplayString (RFC 2579)."""
 _LONGEST_S = 8.0
 _AUTH = {"sha1": Auth.SHA1_96, "sha256": Auth.SHA256_192}
 
@@ -104,10 +106,10 @@ class Poller:
         rows = self._rows if known and self._rows is not None else await self._walk(session)
         values = await self._values(session, rows)
         moved = not all(if_mib.still_there(row, values) for row in rows)
-        if known and (moved or values.number(if_mib.IF_NUMBER) != self._if_number):
+        if known and (moved or values.count(if_mib.IF_NUMBER) != self._if_number):
             rows = await self._walk(session)
             values = await self._values(session, rows)
-        self._if_number = values.number(if_mib.IF_NUMBER)
+        self._if_number = values.count(if_mib.IF_NUMBER)
         at_s = time.monotonic()
         anew = self._begins_anew(values, at_s)
         if anew:
@@ -124,10 +126,10 @@ class Poller:
             name=self._device.name,
             role=self._device.role,
             status=Status.RESPONSE_RECEIVED,
-            uptime_ticks=values.number(if_mib.SYS_UPTIME),
-            host_uptime_ticks=values.number(if_mib.HR_SYSTEM_UPTIME),
-            load_centi=values.number(if_mib.LA_LOAD_INT_1),
-            memory_available_kib=values.number(if_mib.MEM_AVAIL_REAL),
+            uptime_ticks=values.count(if_mib.SYS_UPTIME),
+            host_uptime_ticks=values.count(if_mib.HR_SYSTEM_UPTIME),
+            load_centi=values.count(if_mib.LA_LOAD_INT_1),
+            memory_available_kib=values.count(if_mib.MEM_AVAIL_REAL),
             interfaces=interfaces,
             readings=tuple(readings),
         )
@@ -177,8 +179,8 @@ class Poller:
     def _begins_anew(self, values: Values, at_s: float) -> bool:
         """Return whether the device, or its SNMP engine, began anew since the last poll."""
         before = self._began
-        ticks = values.number(if_mib.SYS_UPTIME)
-        boots = values.number(if_mib.SNMP_ENGINE_BOOTS)
+        ticks = values.count(if_mib.SYS_UPTIME)
+        boots = values.count(if_mib.SNMP_ENGINE_BOOTS)
         self._began = before if ticks is None else (ticks, at_s, boots)
         if before is None or ticks is None:
             return False
@@ -193,7 +195,7 @@ class Poller:
             names = {
                 index: bound.value.decode("utf-8", "replace")
                 for index, bound in table[column].items()
-                if isinstance(bound.value, bytes)
+                if isinstance(bound.value, bytes) and len(bound.value) <= _MOST_NAME
             }
             types = {
                 index: bound.value

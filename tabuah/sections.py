@@ -55,7 +55,22 @@ class _Table:
             raise DecodeError(f"a section that ends too early: {error}") from error
 
 
-NUMBER = _Codec(varint.put, Reader.number)
+_MOST = 2**64 - 1
+
+
+def _number() -> _Codec:
+    """A number that cannot be told is told as the nearest that can.
+
+    A device, or a stranger on the way, may have said it: it must not cost a report.
+    """
+
+    def put(out: bytearray, value: int) -> None:
+        varint.put(out, min(max(value, 0), _MOST))
+
+    return _Codec(put, Reader.number)
+
+
+NUMBER = _number()
 TEXT = _Codec(varint.put_text, Reader.text)
 
 
@@ -77,7 +92,7 @@ def _small() -> _Codec:
     """An optional number costs no octet more than a number: 0 is absent, n + 1 is n."""
 
     def put(out: bytearray, value: int | None) -> None:
-        varint.put(out, 0 if value is None else value + 1)
+        varint.put(out, 0 if value is None else min(max(value, 0), _MOST - 1) + 1)
 
     def take(reader: Reader) -> int | None:
         number = reader.number()
@@ -88,7 +103,7 @@ def _small() -> _Codec:
 
 def _signed() -> _Codec:
     def put(out: bytearray, value: int) -> None:
-        varint.put(out, varint.zigzag(value))
+        varint.put(out, varint.zigzag(min(max(value, -(2**63)), 2**63 - 1)))
 
     return _Codec(put, lambda reader: varint.unzigzag(reader.number()))
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from agent import evidence, if_mib
 from agent.config import Device
 from agent.poll import Poller
-from tabuah import report
+from tabuah import report, sections
 from tabuah.measurement import Role, Status
+from tabuah.reading import Reading, ReadingKind
 from tabuah.snmp import message
 from tabuah.snmp.pdu import Oid, Pdu, PduType, Tag, Value, VarBind
 from tests.support.snmpd import AUTH_PASSWORD, PRIV_PASSWORD, USER, free_port, snmpd
@@ -273,3 +275,45 @@ async def test_a_table_that_never_ends_is_left(router: Router) -> None:
     router._bulk = backwards  # type: ignore[method-assign]
     seen = await Poller(device(router.port, interfaces=("ether1",))).poll()
     assert seen.status is Status.RESPONSE_RECEIVED
+
+
+LIES: tuple[tuple[Tag, Value], ...] = (
+    (Tag.INTEGER, -1),
+    (Tag.INTEGER, -(2**63)),
+    (Tag.COUNTER64, 2**64 - 1),
+    (Tag.OCTET_STRING, b"\xff" * 300),
+    (Tag.GAUGE32, 0),
+)
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_whatever_a_device_says_makes_a_report_that_can_be_read(
+    router: Router, lie: tuple[Tag, Value]
+) -> None:
+    """Below zero, or beyond 64 bits once it is counted: such a number once ended the agent."""
+    router.interface(1, "wan")
+    poller = Poller(device(router.port, interfaces=("wan",)))
+    honest = dict(router.values)
+    names = {(*IF, 2, 1), (*IFX, 1, 1)}
+    everything = (*if_mib.SCALARS, *if_mib.Row("wan", 1).oids(), *evidence.FIRST)
+    for values in (honest, dict.fromkeys(everything, lie), honest):
+        router.values = {**values, **{name: honest[name] for name in names}}
+        said = (await poller.poll(),)
+        octets = sections.write(sections.Sections(devices=said))
+        assert sections.read(octets).devices == said
+
+
+def test_a_number_that_cannot_be_told_is_told_as_the_nearest() -> None:
+    for number, nearest in ((-1, 0), (2**70, 2**64 - 1)):
+        said = report.Device(
+            "router",
+            Role.GATEWAY,
+            Status.RESPONSE_RECEIVED,
+            uptime_ticks=number,
+            interfaces=(report.Interface("wan", number, speed_bps=number),),
+            readings=(Reading(ReadingKind.TEMPERATURE, "", number << 64),),
+        )
+        [read] = sections.read(sections.write(sections.Sections(devices=(said,)))).devices
+        assert (read.interfaces[0].oper_status, read.interfaces[0].speed_bps) == (nearest, nearest)
+        assert read.uptime_ticks == min(nearest, 2**64 - 2)
+        assert read.readings[0].value == (-(2**63) if number < 0 else 2**63 - 1)
