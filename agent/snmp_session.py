@@ -132,5 +132,8 @@ class SnmpSession:
                             self._hint = reason
                         case Ignored(reason):
                             log.debug("ignored a datagram: %s", reason.name)
+                    # What is there already is received without a pause: a flood from the device's
+                    # address would hold up the agent, and its time would never be over.
+                    await asyncio.sleep(0)
         except TimeoutError:
             return None

@@ -86,6 +86,7 @@ class _Attempt:
                     # Rubbish from elsewhere must not hide what the collector has said.
                     if trouble is not Trouble.NOT_UNDERSTOOD or self.trouble is Trouble.NO_ANSWER:
                         self.trouble = trouble
+            await asyncio.sleep(0)  # else a flood would leave no time for the end of patience
 
 
 async def try_path(site: str, collector: Collector, patience_s: float = PATIENCE_S) -> Tried:

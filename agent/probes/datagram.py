@@ -30,6 +30,10 @@ _SOCK_EXTENDED_ERR = struct.Struct("@IBBBBII")
 _BUFFER = 2048
 _ANCILLARY = 512
 _MAX_QUEUED_NS = 5_000_000_000
+_BURST = 32
+"""Datagrams read before the event loop gets its turn again: a flood holds up one probe alone."""
+_MOST_ARRIVALS = 1024
+"""Datagrams that a run looks at; what comes after so many is none of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +46,8 @@ class Arrival:
 
 @dataclass(slots=True)
 class Gathered:
-    """What came back in one run."""
+    """What went wrong in one run."""
 
-    arrivals: list[Arrival] = field(default_factory=list)
     errors: list[OSError] = field(default_factory=list)
     statuses: list[Status] = field(default_factory=list)
     """Of errors, those of our own sends and those that ICMP told, in order."""
@@ -81,13 +84,14 @@ async def exchange(
     make: Callable[[], bytes],
     settled: Callable[[Arrival], bool],
 ) -> Gathered:
-    """Send `count` datagrams, spaced, and return what came until all are settled or time is up.
+    """Send `count` datagrams, spaced, and return what failed until all are settled or time is up.
 
     `make` gives the next datagram at the moment it is sent; `settled` is shown each arrival and
     tells whether it answers one of ours (for the first time).
     """
     gathered = Gathered()
     outstanding = count
+    arrived = 0
     done = asyncio.Event()
 
     def settle(number: int = 1) -> None:
@@ -97,11 +101,14 @@ async def exchange(
             done.set()
 
     def readable() -> None:
+        nonlocal arrived
         settle(_drain_errors(sock, gathered))
         for arrival in _drain(sock, gathered):
-            gathered.arrivals.append(arrival)
+            arrived += 1
             if settled(arrival):
                 settle()
+        if arrived >= _MOST_ARRIVALS:
+            loop.remove_reader(sock)
 
     loop = asyncio.get_running_loop()
     loop.add_reader(sock, readable)
@@ -127,15 +134,16 @@ async def exchange(
 
 def _drain(sock: socket.socket, gathered: Gathered) -> list[Arrival]:
     arrivals: list[Arrival] = []
-    while True:
+    for _ in range(_BURST):
         try:
             data, ancillary, _, _ = sock.recvmsg(_BUFFER, _ANCILLARY)
         except BlockingIOError:
-            return arrivals
+            break
         except OSError as error:  # one that came without a word in the error queue
             gathered.fail(error)
-            return arrivals
+            break
         arrivals.append(Arrival(data, _arrived_ns(ancillary)))
+    return arrivals
 
 
 def _arrived_ns(ancillary: list[tuple[int, int, bytes]]) -> int:

@@ -64,6 +64,7 @@ class _Run:
     session: Session
     sent_ns: dict[int, int] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
+    answered: set[int] = field(default_factory=set)
 
     def make(self) -> bytes:
         sequence = self.session.next_seq
@@ -78,7 +79,8 @@ class _Run:
             return False
         if packet.ssid != self.session.ssid or packet.sender_sequence not in self.sent_ns:
             return False
-        first = all(answer.seq != packet.sender_sequence for answer in self.answers)
+        first = packet.sender_sequence not in self.answered
+        self.answered.add(packet.sender_sequence)
         self.answers.append(_answer(packet, self.sent_ns[packet.sender_sequence], arrival.at_ns))
         return first
 
@@ -110,8 +112,9 @@ async def _stamp(probe: Probe, memory: Memory) -> Measurement:
     bound_ns = int(probe.timeout_s * 1e9)
     rtts = [answer.rtt_ns for answer in answers if answer.rtt_ns <= bound_ns]
     forward, backward = count_ways(memory.session, run.answers, bound_ns)
-    if forward is not None and forward.received > forward.sent:
-        # Somebody else's packets, or copies whose answers we missed: a fresh session counts anew.
+    if forward is not None and not 0 <= forward.received <= forward.sent:
+        # Somebody else's packets, copies whose answers we missed, or answers that nobody's count
+        # would give: a fresh session counts anew.
         forward = backward = None
         memory.session = Session()
     status = Status.RESPONSE_RECEIVED if rtts else gathered.status()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -15,6 +16,7 @@ from agent.probes.run import Session
 from agent.probes.stamp import Answer, count_ways, stamp
 from collector.reflector import Reflector
 from tabuah.measurement import Kind, Measurement, OneWay, Role, Stage, Status
+from tabuah.stamp import reflect
 from tests.support.relay import Fate, Relay, fates
 
 PASS, DROP, COPY, HOLD = Fate.PASS, Fate.DROP, Fate.COPY, Fate.HOLD
@@ -210,3 +212,37 @@ async def test_where_no_reflector_runs_the_refusal_is_told() -> None:
     probe = Probe("dc", Kind.UDP, Role.CENTRE, f"127.0.0.1:{port}", timeout_s=0.3)
     seen = await stamp(probe, Memory())
     assert (seen.status, seen.stage, seen.received) == (Status.UNKNOWN, Stage.CONNECT, 0)
+
+
+class _Liar(asyncio.DatagramProtocol):
+    """A reflector that answers each packet many times, with counts of its own making."""
+
+    def __init__(self, counts: Sequence[int]) -> None:
+        self._counts = counts
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        for count in self._counts:
+            stamps = {"received_ns": 1, "sent_ns": 2, "ttl": 64, "synchronised": True}
+            self._transport.sendto(reflect(data, sequence=count, **stamps), addr)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("counts", [range(3), range(40), (2**32 - 1, 0), [7] * 3000])
+async def test_counts_that_nobody_counted_are_not_told(counts: Sequence[int]) -> None:
+    """More copies than packets gave a number below zero, which no report can tell."""
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(
+        lambda: _Liar(counts), local_addr=("127.0.0.1", 0)
+    )
+    target = f"127.0.0.1:{transport.get_extra_info('sockname')[1]}"
+    probe = Probe("dc", Kind.UDP, Role.CENTRE, target, count=3, timeout_s=0.3)
+    memory = Memory()
+    for _ in range(3):
+        seen = await stamp(probe, memory)
+        assert seen.status is Status.RESPONSE_RECEIVED
+        for way in (seen.forward, seen.backward):
+            assert way is None or 0 <= way.received <= max(way.sent, len(counts))
+    transport.close()
+    await asyncio.sleep(0)

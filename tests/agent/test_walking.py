@@ -420,3 +420,30 @@ async def test_a_walk_ends_with_its_time() -> None:
 
     async with playing({}, lambda _asked, _rows: None) as device:
         assert await slowly(device.port) < 0.6
+
+
+class _Flooded(socket.socket):
+    """A socket by which rubbish comes faster than anybody can read it."""
+
+    def recv(self, _most: int, _flags: int = 0) -> bytes:
+        return b"rubbish"
+
+
+async def test_a_flood_from_the_devices_address_holds_up_its_own_poll_alone() -> None:
+    ticks = 0
+
+    async def others() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0.01)
+            ticks += 1
+
+    beside = asyncio.create_task(others())
+    with _Flooded(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        sock.connect(("127.0.0.1", 9))
+        session = SnmpSession(sock, CommunityClient(COMMUNITY), Deadline(0.3))
+        with pytest.raises(PollFailure, match="no answer"):
+            await session.walk(A, B)
+    beside.cancel()
+    assert ticks > 3
