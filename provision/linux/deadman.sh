@@ -138,6 +138,11 @@ need() { # SCOPE: the programs that it takes
     ip -V 2>&1 | grep -q iproute2 || die "the 'ip' of this device is not iproute2's"
 }
 
+running_frr() { # nothing, where vtysh fails
+    vtysh -c 'show running-config' 2>/dev/null |
+        grep -v -e '^Building configuration' -e '^Current configuration' -e '^$'
+}
+
 capture() { # SCOPE TARGET: fails when a part cannot be read
     rm -rf "$2"
     mkdir -p "$2/files" || return
@@ -151,10 +156,7 @@ capture() { # SCOPE TARGET: fails when a part cannot be read
         nft -s list ruleset >"$2/nftables" || return
     fi
     if [ -e "$1/frr" ]; then
-        vtysh -c 'show running-config' >"$2/frr.raw" || return
-        grep -v -e '^Building configuration' -e '^Current configuration' -e '^$' "$2/frr.raw" \
-            >"$2/frr"
-        rm -f "$2/frr.raw"
+        running_frr >"$2/frr"
         [ -s "$2/frr" ] || return
     fi
     number=0
@@ -204,8 +206,15 @@ install_parts() { # SCOPE PARTS: every step is tried; fails if one failed, namin
     [ ! -e "$2/sysctl" ] || install_sysctl "$2/sysctl" || failed="$failed sysctl"
     [ ! -e "$2/nftables" ] || install_nftables "$2/nftables" || failed="$failed nftables"
     [ ! -e "$2/ip" ] || install_ip "$1" "$2/ip" || failed="$failed ip"
-    [ ! -e "$2/frr" ] || frr-reload.py --reload --stdout --log-level error "$2/frr" || failed="$failed frr"
+    [ ! -e "$2/frr" ] || install_frr "$2/frr" || failed="$failed frr"
     [ -z "$failed" ] || { echo "failed:$failed" && return 1; }
+}
+
+install_frr() {
+    if running_frr | cmp -s - "$1"; then
+        return 0 # frr-reload takes seconds to find that out
+    fi
+    frr-reload.py --reload --stdout --log-level error "$1"
 }
 
 install_sysctl() {
