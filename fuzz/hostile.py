@@ -169,7 +169,9 @@ class Siege:
             made.collector.wait(20)
             made.start_collector()
             tap.asked.clear()
-            seconds_until(lambda: len(tap.answered) >= 8 and made.state() == "up", 30)
+            # On a slow machine what was answered is of before the restart, and nothing was asked yet.
+            seconds_until(lambda: len(tap.answered) >= 8 and len(self._single(tap, 2)) == 2, 30)
+            seconds_until(lambda: made.state() == "up", 30)
             self._waves_at_collector(tap, stale, datagrams, forged, overload_s)
             self._wave_at_agent(tap, lies_sent)
             self._aftermath()
