@@ -13,7 +13,7 @@ import pytest
 from tests.support import drawn
 from tests.support.kills import NOTHING, Strike, cut, drill, killed
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)  # on a loaded machine a start may take half a minute
 
 KILLS = 12
 MOST_LOST = 3
