@@ -296,13 +296,16 @@ def main() -> int:
         key = ku(0)
         client = UsmClient(who, Auth.SHA256_192, key, key, options.engine)
         clock = _learn(sock, client)
-        began = time.monotonic()
-        # When the first will leave: what signing them takes, by a sample.
+        # When the first will leave: what signing them takes, by a sample; once to warm up.
         volley.stamp, volley.wall_ms = clock, time.time_ns() // 1_000_000
-        sample = min(1000, turns)
-        for turn in range(0, turns, max(1, turns // sample)):
-            volley.datagram(turn)
-        ahead_s = 0.0 if options.live else (time.monotonic() - began) / sample * turns * 1.05
+        sample = range(0, turns, max(1, turns // 1000))
+        began = 0.0
+        for _ in range(2):
+            began = time.monotonic()
+            for turn in sample:
+                volley.datagram(turn)
+        ahead_s = (time.monotonic() - began) / len(sample) * turns * 1.2 + 2.0
+        ahead_s = 0.0 if options.live else ahead_s
         start = time.monotonic() + ahead_s
         volley.stamp = client.clock(time.monotonic())
         volley.stamp = volley.stamp._replace(time=volley.stamp.time + int(ahead_s))

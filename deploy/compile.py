@@ -33,7 +33,6 @@ MODULES = (
     "tabuah/snmp/usm.py",
     "collector/bases.py",
     "collector/clones.py",
-    "collector/day.py",
     "collector/health.py",
     "collector/intake.py",
     "collector/live.py",
