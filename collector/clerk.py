@@ -333,7 +333,7 @@ class Clerk:
         """Return the ledger, each office's newest report, and those that are to be judged anew."""
         entries: list[Entry] = self._ledger.entries()
         book = read_book(entries)
-        codes = {site.code for site in self._inventory.sites}
+        codes = set(self._inventory.codes)
         rows: list[Row] = []
         outages = {outage.id: outage for outage in book.outages}
         since: dict[str, int] = {}

@@ -10,14 +10,24 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Final, overload
 
 from collector.files import write_private
-from inventory.model import Circuit, Inventory, Language, Site, SiteKind, StoredSites
+from inventory.model import (
+    Circuit,
+    Inventory,
+    Language,
+    Outline,
+    Site,
+    SiteKind,
+    StoredSites,
+    outline_of,
+)
 from tabuah.errors import TabuahError
 
 FILE_NAME: Final = "drill.json"
@@ -132,6 +142,11 @@ class _Joined(StoredSites):
     def codes(self) -> Sequence[str]:
         """Return the offices' codes, in their order."""
         return (*self._stored.codes, *self._by_code)
+
+    @property
+    def outlines(self) -> Iterable[Outline]:
+        """Return the offices' outlines, in their order."""
+        return chain(self._stored.outlines, map(outline_of, self._added))
 
     def find(self, code: str) -> Site | None:
         """Return the office of that code, if there is one."""
