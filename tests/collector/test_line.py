@@ -188,7 +188,7 @@ async def test_a_group_whose_answers_fail_is_forgotten_and_the_next_is_answered(
 ) -> None:
     office = lone.office()
     with monkeypatch.context() as broken:
-        broken.setattr(lone.collector._receiver, "answer", lambda *_, **__: 1 / 0)
+        broken.setattr(lone.collector, "_answer", lambda *_, **__: 1 / 0)
         office.reports(1)
         await until(lambda: metric(lone, 'tabuah_mishaps_total{where="commit"}') == 1)
     office.reports(1)
