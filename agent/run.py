@@ -29,6 +29,7 @@ from tabuah.report import Agent, Occasion, ReportId
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
+    from agent.config import Config
 
 log = logging.getLogger(__name__)
 
@@ -201,7 +202,7 @@ class AgentProcess:
         self._config = config
         self._office.stop()
         self._office = Office(config)
-        if (config.collectors, config.circuits) != (old.collectors, old.circuits):
+        if _of_the_way(config) != _of_the_way(old):
             self._carrying.cancel()
             self._start_sender()
         log.info("%s: configuration read anew", config.site)
@@ -225,6 +226,11 @@ class AgentProcess:
             log.error("stopping: a task failed", exc_info=task.exception())
             self._failed = True
             self._stopping.set()
+
+
+def _of_the_way(config: Config) -> tuple[object, ...]:
+    """Return what a sender is made of."""
+    return config.collectors, config.circuits, config.history_share, config.interval_s
 
 
 def _collect_often() -> None:

@@ -305,6 +305,10 @@ class UsmClient:
             return Ignored(hint)
         if received.level < self._user.level:
             return Ignored(Reason.BELOW_LEVEL)
+        if self._pinned and not sent.boots:
+            # What is stamped 0, 0 is refused, never answered: this was said to an earlier client,
+            # whose message IDs may have been the same. (Some devices' own boots stay 0.)
+            return Ignored(Reason.STALE)
         return self._answer(received, sent, pdu)
 
     def _answer(self, received: Message, sent: _Sent, pdu: Pdu) -> Outcome:

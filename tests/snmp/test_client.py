@@ -404,3 +404,17 @@ def test_of_many_that_went_out_before_the_clock_was_known_one_is_sent_again() ->
         again, report(Stat.NOT_IN_TIME_WINDOWS), level=Level.AUTH_NO_PRIV, stamp=anew
     )
     assert message.decode(sent(asking.receive(restarted, 9.0))).security.stamp == anew
+
+
+def test_an_answer_that_an_earlier_start_of_ours_was_given_answers_no_later_one() -> None:
+    """Message IDs begin low, and may begin at the same: what was recorded then proves nothing."""
+    credentials = (NAME, Auth.SHA256_192, KU, KU, ENGINE_ID)
+    recorded = answer(UsmClient(*credentials, seed=7).send(GET, 0.0))
+    later = UsmClient(*credentials, seed=7)
+    first = later.send(GET, 0.0)
+    assert message.decode(first).msg_id == message.decode(recorded).msg_id
+    assert later.receive(recorded, 0.1) == Ignored(Reason.STALE)
+    # The engine's own refusal goes on from there, and its answer counts.
+    told = later.receive(answer(first, report(Stat.NOT_IN_TIME_WINDOWS)), 0.2)
+    assert isinstance(told, Transmit)
+    assert isinstance(later.receive(answer(told.datagram), 0.3), Answered)
