@@ -224,6 +224,7 @@ class Spool:
                 "INSERT INTO base (octets) VALUES (?)", (_checked(report.octets, alone),)
             ).lastrowid
             assert base_id is not None
+            self._bases.pop(base_id, None)  # of one that is gone: SQLite gives its number again
             base = self._base = (base_id, report.octets)
         deflater = zlib.compressobj(9, wbits=-15, zdict=base[1])
         upon = deflater.compress(report.octets) + deflater.flush()

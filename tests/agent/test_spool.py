@@ -300,3 +300,16 @@ with Spool(Path({str(tmp_path)!r}) / "spool.sqlite", {SITE!r}) as spool:
     refused = int(told.stdout.split()[0])
     with Spool(tmp_path / "spool.sqlite", SITE) as spool:
         assert spool.count == refused - 1
+
+
+def test_an_outage_after_a_backlog_of_an_earlier_start_is_delivered_too(tmp_path: Path) -> None:
+    """The base of what was delivered is gone, and the next one gets its number."""
+    with Spool(tmp_path / "spool.sqlite", SITE) as spool:
+        for seq in (1, 2):
+            spool.put(packed(seq))
+    with Spool(tmp_path / "spool.sqlite", SITE) as spool:
+        spool.discard(spool.oldest(1 << 16))
+        for seq in (3, 4):
+            spool.put(packed(seq, epoch=2))
+        assert [report.seq for report in spool.oldest(1 << 16)] == [3, 4]
+        assert spool.dropped == 0
