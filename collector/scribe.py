@@ -9,8 +9,8 @@ packed reports unopened, and gets back the page, deflated.
     scribe    -> piece, piece, ..., b""                        each: length, octets
 
 What the two say is the business of one version of one program: marshal is the quickest there is,
-and nobody else can write to the pipe. The offices' texts are read from the compiled inventory
-that the collector has open.
+and nobody else can write to the pipe. What it knows of the offices it reads from the
+compiled inventory that the collector has open, or from one that is made in memory.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from collector.metrics import FAMILIES, SitesPage, body, head, of_services
 from collector.opened import Kept
 from collector.row import Row
 from collector.view import Centre
-from inventory.compiled import CompiledSites, inventory_at
+from inventory.compiled import handle_of, inventory_at
+from inventory.model import Inventory
 from tabuah import block
 from tabuah.errors import TabuahError
 
@@ -101,14 +102,17 @@ def _unpacked(packed: _Packed) -> tuple[str, SiteView]:
 class Scribe:
     """Has pages rendered, for one inventory; one at a time. Its process ends with it."""
 
-    def __init__(self, sites: CompiledSites) -> None:
-        self.sites = sites
+    def __init__(self, inventory: Inventory) -> None:
+        self.inventory = inventory
+        self._handle: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._line: socket.socket | None = None
 
     def __del__(self) -> None:
         """End the process."""
         self.end()
+        if self._handle is not None:
+            os.close(self._handle)
 
     @property
     def pid(self) -> int | None:
@@ -123,7 +127,7 @@ class Scribe:
         """
         for _ in range(2):
             try:
-                return await self._page(self._running(), centre, tail)
+                return await self._page(await self._running(), centre, tail)
             except (ConnectionError, EOFError):
                 self.end()  # it was idle for long, or killed
             except BaseException:
@@ -135,29 +139,35 @@ class Scribe:
         """End the process, if there is one; it has nothing to lose."""
         process, line = self._process, self._line
         self._process = self._line = None
-        if process is not None and line is not None:
+        if line is not None:
             line.close()
+        if process is not None:
             process.kill()
             process.wait()
 
-    def _running(self) -> socket.socket:
+    async def _running(self) -> socket.socket:
         if self._line is None:
-            self._line, its = socket.socketpair()
-            self._line.setblocking(False)
-            handle = self.sites.handle
-            with its:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "collector.scribe", str(handle)],
-                    stdin=its.fileno(),
-                    stdout=its.fileno(),
-                    pass_fds=[handle],
-                )
+            await asyncio.to_thread(self._start)
+        assert self._line is not None
         return self._line
+
+    def _start(self) -> None:
+        if self._handle is None:
+            self._handle = handle_of(self.inventory)
+        self._line, its = socket.socketpair()
+        self._line.setblocking(False)
+        with its:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "collector.scribe", str(self._handle)],
+                stdin=its.fileno(),
+                stdout=its.fileno(),
+                pass_fds=[self._handle],
+            )
 
     async def _page(self, line: socket.socket, centre: Centre, tail: bytes) -> list[bytes]:
         loop = asyncio.get_running_loop()
         await loop.sock_sendall(line, _frame((centre.now_ms(),)))
-        codes = self.sites.codes
+        codes = self.inventory.codes
         for first in range(0, len(codes), _AT_ONCE):
             some = [_packed(centre, code) for code in codes[first : first + _AT_ONCE]]
             await loop.sock_sendall(line, _frame(some))

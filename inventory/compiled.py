@@ -317,6 +317,19 @@ def inventory_at(handle: int) -> Inventory:
     return _read(handle)[1]
 
 
+def handle_of(inventory: Inventory) -> int:
+    """Return an open compiled file of an inventory as it is, for the caller to close."""
+    if isinstance(inventory.sites, CompiledSites):
+        return os.dup(inventory.sites.handle)
+    handle = os.memfd_create(FILE_NAME)
+    with os.fdopen(os.dup(handle), "wb") as file:
+        writer = _Writer(file.write, b"")
+        for site in inventory.sites:
+            writer.add(site)
+        writer.end({"inventory": pack(replace(inventory, sites=()))})
+    return handle
+
+
 def _opened(path: Path) -> tuple[dict[str, Json], Inventory] | None:
     """Return the head of a file, and its inventory, if it is whole."""
     try:

@@ -9,7 +9,7 @@ import signal
 import socket
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -25,7 +25,7 @@ from collector.row import Row
 from collector.scribe import Scribe
 from collector.server import Serving, tcp_socket
 from collector.web import make_app
-from inventory.compiled import CompiledSites, read_compiled, write_compiled
+from inventory.compiled import read_compiled, write_compiled
 from inventory.model import Inventory
 from tabuah import block
 from tabuah.measurement import Role
@@ -84,15 +84,10 @@ def fleet(inventory: Inventory) -> Fleet:
     return Fleet(inventory, views)
 
 
-def sites_of(inventory: Inventory) -> CompiledSites:
-    assert isinstance(inventory.sites, CompiledSites)
-    return inventory.sites
-
-
 @pytest.fixture
 def scribe(tmp_path: Path) -> Iterator[tuple[Scribe, Fleet]]:
     inventory = compiled(tmp_path, 150)
-    made = Scribe(sites_of(inventory))
+    made = Scribe(inventory)
     yield made, fleet(inventory)
     made.end()
 
@@ -120,6 +115,13 @@ async def test_it_says_what_the_collector_would_have_said(scribe: tuple[Scribe, 
     wanted = SitesPage().render(centre.inventory, centre.live, NOW_MS) + b"tail 1\n"
     assert page == wanted
     assert page.count(b"\ntabuah_probe_rtt_seconds{") > 100 * 2 * 3
+
+
+async def test_offices_that_lie_in_memory_are_rendered_apart_too(tmp_path: Path) -> None:
+    stored = compiled(tmp_path, 40)
+    centre = fleet(replace(stored, sites=tuple(stored.sites)))
+    page = gzip.decompress(b"".join(await Scribe(centre.inventory).page(centre, b"")))
+    assert page == SitesPage().render(centre.inventory, centre.live, NOW_MS)
 
 
 async def test_the_next_page_shows_the_newer_reports(scribe: tuple[Scribe, Fleet]) -> None:
@@ -157,7 +159,7 @@ async def test_it_ends_with_its_collector(scribe: tuple[Scribe, Fleet]) -> None:
 
 
 async def test_a_browser_gets_the_page_unpacked(tmp_path: Path) -> None:
-    centre = fleet(compiled(tmp_path, 60))
+    centre = fleet(compiled(tmp_path, 310))
     transport = httpx.ASGITransport(make_app(centre))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         plain = await client.get("/metrics", headers={"accept-encoding": "identity"})
@@ -171,12 +173,12 @@ async def test_a_browser_gets_the_page_unpacked(tmp_path: Path) -> None:
 
 
 async def test_a_renewed_inventory_is_on_the_next_page(tmp_path: Path) -> None:
-    centre = fleet(compiled(tmp_path / "old", 60))
+    centre = fleet(compiled(tmp_path / "old", 310))
     transport = httpx.ASGITransport(make_app(centre))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        assert 'site="k0070"' not in (await client.get("/metrics")).text
-        centre.inventory = compiled(tmp_path / "new", 80)
-        assert 'site="k0070"' in (await client.get("/metrics")).text
+        assert 'site="k0320"' not in (await client.get("/metrics")).text
+        centre.inventory = compiled(tmp_path / "new", 330)
+        assert 'site="k0320"' in (await client.get("/metrics")).text
 
 
 @pytest.mark.peer
