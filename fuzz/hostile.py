@@ -169,7 +169,7 @@ class Siege:
             made.collector.wait(20)
             made.start_collector()
             tap.asked.clear()
-            # On a slow machine what was answered is of before the restart, and nothing was asked yet.
+            # What was answered may be of before the restart, while nothing was asked since.
             seconds_until(lambda: len(tap.answered) >= 8 and len(self._single(tap, 2)) == 2, 30)
             seconds_until(lambda: made.state() == "up", 30)
             self._waves_at_collector(tap, stale, datagrams, forged, overload_s)

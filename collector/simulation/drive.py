@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from collector.simulation.voice import Sealed
 
 PATIENCE_S: Final = 10.0
-"""Without any acknowledgement, for the last ones and for the first."""
+"""For the first answer."""
+LAST_S: Final = 20.0
+"""Without any acknowledgement, for the last ones: retries may be 8 s apart."""
 PROGRESS_S: Final = 5.0
 CHECKED: Final = 50
 """The MAC of one answer in so many is verified."""
@@ -153,7 +155,7 @@ class Drive:
             now = time.monotonic()
             if self._switch(now):
                 since = now
-            if now - max(since, tally.ended) > PATIENCE_S:
+            if now - max(since, tally.ended) > LAST_S:
                 break
             self._turn(now, math.inf)
         tally.cpu_s = time.process_time() - cpu_s

@@ -19,7 +19,7 @@ from collector.simulation.office import Boot, Flight, Office
 from collector.simulation.plan import ClockFault, Cut, Plan
 from collector.simulation.sample import Moment
 from collector.simulation.tally import Tally
-from inventory.model import Inventory, Language, Site, StoredSites
+from inventory.model import Inventory, Language, Outline, Site, StoredSites, outline_of
 from tabuah import block
 from tabuah.report import Occasion, ReportId
 from tabuah.snmp.usm import NOBODY
@@ -234,6 +234,10 @@ class Stored(StoredSites):
         return iter(self._sites)
 
     @property
+    def outlines(self) -> Iterator[Outline]:
+        return map(outline_of, self._sites)
+
+    @property
     def codes(self) -> Sequence[str]:
         return [site.code for site in self._sites]
 
@@ -248,6 +252,7 @@ def test_a_drills_offices_join_those_of_the_inventory(*, stored: bool) -> None:
     joined = drill.joined(known, Drill(3, 5.0))
     assert joined.codes == ("13.02.10", "sim-00002", "sim-00001", "sim-00003")
     assert [site.code for site in joined.sites] == list(joined.codes)
+    assert [one.code for one in joined.outlines] == list(joined.codes)
     assert (len(joined.sites), joined.sites[-1].code, joined.sites[0].code) == (
         *(4, "sim-00003", "13.02.10"),
     )

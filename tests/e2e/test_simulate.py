@@ -66,7 +66,7 @@ def test_every_report_is_acknowledged_and_none_of_the_offices_shows(town: Centre
 
 def test_a_third_of_the_datagrams_is_lost_and_nothing_is_missing(town: Centre) -> None:
     figures = simulate(
-        town, *("--sites", "30", "--interval", "1s", "--seconds", "2s", "--loss", "30")
+        town, *("--sites", "30", "--interval", "1s", "--seconds", "6s", "--loss", "30")
     )
     assert figures["missing"] == 0
     assert figures["retries"] > 10
