@@ -29,6 +29,7 @@ def test_whatever_is_killed_every_acknowledged_report_is_there_once(tmp_path: Pa
         assert centre.settle() == []
         assert centre.wrong() == NOTHING
         assert max(centre.lost().values(), default=0) <= MOST_LOST
+        assert "damaged" not in centre.made.log("agent")
         assert len(centre.burden.acknowledged) > 100
 
 
