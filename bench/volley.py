@@ -334,7 +334,7 @@ def main() -> int:
             figures = tally.figures(phase)
             acknowledged = max(1, figures["acknowledged"])
             lasted = found[name]
-            lasted["per_second"] = round(acknowledged / lasted["seconds"])
+            lasted["per_second"] = round(acknowledged / max(lasted["seconds"], 0.1))
             lasted["cpu_us"] = round(lasted["cpu_s"] / acknowledged * 1e6, 1)
             lasted.update(figures)
     if options.heard:
