@@ -55,13 +55,21 @@ class Gaps:
 
     def add_range(self, low: int, high: int) -> None:
         """Add the numbers from `low` to `high`, both inclusive."""
+        before, behind = high + 1 < self._low, self._high + 1 < low
+        if (before or behind) and self._low <= self._high:
+            # Apart from the last range: in place, for a thinned spool brings every second number
+            # of a week, and lists that are made anew for each would take minutes.
+            if self._starts is None or self._ends is None:
+                self._starts, self._ends = [], []
+            if behind:
+                self._starts.append(self._low)
+                self._ends.append(self._high)
+                self._low, self._high = low, high
+            else:
+                _merge(self._starts, self._ends, low, high)
+            return
         starts, ends = self._spread()
-        # Those that touch it: ranges that end at low - 1 or later, and begin at high + 1 or sooner.
-        first = bisect_left(ends, low - 1)
-        last = bisect_right(starts, high + 1)
-        if first < last:
-            low, high = min(low, starts[first]), max(high, ends[last - 1])
-        starts[first:last], ends[first:last] = [low], [high]
+        _merge(starts, ends, low, high)
         self._gather(starts, ends)
 
     def add(self, seq: int) -> bool:
@@ -100,6 +108,16 @@ class Gaps:
     def _gather(self, starts: list[int], ends: list[int]) -> None:
         self._low, self._high = (starts.pop(), ends.pop()) if starts else (0, -1)
         self._starts, self._ends = (starts, ends) if starts else (None, None)
+
+
+def _merge(starts: list[int], ends: list[int], low: int, high: int) -> None:
+    """Put a range among others, in one with those that it touches."""
+    # Those end at low - 1 or later, and begin at high + 1 or sooner.
+    first = bisect_left(ends, low - 1)
+    last = bisect_right(starts, high + 1)
+    if first < last:
+        low, high = min(low, starts[first]), max(high, ends[last - 1])
+    starts[first:last], ends[first:last] = [low], [high]
 
 
 class _Office:
