@@ -304,7 +304,7 @@ def main() -> int:
             began = time.monotonic()
             for turn in sample:
                 volley.datagram(turn)
-        ahead_s = (time.monotonic() - began) / len(sample) * turns * 1.2 + 2.0
+        ahead_s = (time.monotonic() - began) / len(sample) * turns * 1.6 + 5.0
         ahead_s = 0.0 if options.live else ahead_s
         start = time.monotonic() + ahead_s
         volley.stamp = client.clock(time.monotonic())
@@ -313,7 +313,9 @@ def main() -> int:
         made = _signed(volley, range(turns))
         if not options.live:
             made = iter(list(made))
-            say(f"volley: {turns} datagrams signed")
+            say(f"volley: {turns} datagrams signed, {start - time.monotonic():.0f} s too soon")
+            if time.monotonic() > start:
+                sys.exit("volley: signing took longer than foreseen; is the machine busy?")
         sock.setblocking(False)
         found: dict[str, dict[str, float]] = {}
         phases = {"first": range(options.sites), "then": range(options.sites, turns)}
