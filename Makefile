@@ -13,7 +13,7 @@ run: $(STAMP)
 
 test: peers $(STAMP)
 	$(MAKE) --no-print-directory lint
-	$(VENV)/bin/pytest
+	sh deploy/test.sh $(VENV)
 
 check: $(STAMP) lint
 	$(VENV)/bin/pytest -m "not peer and not lab"
