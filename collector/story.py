@@ -73,6 +73,8 @@ def story_json(book: Book, incident_id: str, now_ms: int) -> Json:
         "outages": [
             {
                 **outage_json(outage),
+                # Nothing is overwritten: what turned out to be none is told, and told as that.
+                "withdrawn": outage.withdrawn,
                 **people_json(said, outage.id),
                 "versions": [
                     _outage_version(one, at)
@@ -109,6 +111,8 @@ def story_lines(story: dict[str, Any]) -> list[str]:
     lines += [f"  {one['time']}  {one['says']}" for one in story["timeline"]]
     for outage in story["outages"]:
         counts = "countable" if outage["countable"] else "not countable"
+        if outage["withdrawn"]:
+            counts = f"withdrawn: {outage['reason']}"
         lines.append("")
         lines.append(
             f"Outage {outage['id']}: {outage['began']} to {outage['ended'] or 'now'}, "
