@@ -36,6 +36,8 @@ _INVENTORY = """\
 organisation: Laboratorium
 timezone: Asia/Jakarta
 language: en
+# Here it is measured and not judged (that is test_faults.py): whatever a line loses, it is no worse.
+bounds: {{fibre: {{rtt: 10s, loss: 1, jitter: 10s}}}}
 alerts:
   channels: [{{name: hook, webhook: "{hook}"}}]
 sites:
