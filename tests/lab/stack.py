@@ -36,7 +36,7 @@ _INVENTORY = """\
 organisation: Laboratorium
 timezone: Asia/Jakarta
 language: en
-# Here it is measured and not judged (that is test_faults.py): whatever a line loses, it is no worse.
+# Here it is measured; test_faults.py judges. Whatever a line loses, it is no worse for it.
 bounds: {{fibre: {{rtt: 10s, loss: 1, jitter: 10s}}}}
 alerts:
   channels: [{{name: hook, webhook: "{hook}"}}]
