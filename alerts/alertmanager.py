@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
-from alerts.channels import TIMEOUT_S, ChannelError
+from alerts.channels import TIMEOUT_S, ChannelError, trouble_of
 from alerts.message import Status
 from tabuah.speech import rfc3339
 
@@ -134,15 +134,8 @@ class _Member:
         self.trouble = ""
 
     async def tell(self, alerts: Sequence[Mapping[str, object]]) -> bool:
-        try:
-            answer = await self._client.post(self._url, json=list(alerts), timeout=TIMEOUT_S)
-            answer.raise_for_status()
-        except httpx.HTTPStatusError as error:
-            trouble = f"answered {error.response.status_code}"
-        except httpx.HTTPError as error:  # its words may hold the URL, and that a password
-            trouble = type(error).__name__
-        else:
-            trouble = ""
+        request = self._client.post(self._url, json=list(alerts), timeout=TIMEOUT_S)
+        trouble = await trouble_of(request)
         if trouble != self.trouble:  # once, not at each telling
             host = httpx.URL(self._url).host
             if trouble:

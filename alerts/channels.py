@@ -32,17 +32,26 @@ class ChannelError(Exception):
     """A message was not taken; it is tried again."""
 
 
+async def trouble_of(request: Awaitable[httpx.Response]) -> str:
+    """Return in a word or two why a request was not taken, empty if it was; any 2xx means taken.
+
+    An error's own words may hold the URL, and that a token: they are not told.
+    """
+    try:
+        (await request).raise_for_status()
+    except httpx.HTTPStatusError as error:
+        return f"answered {error.response.status_code}"
+    except httpx.HTTPError as error:
+        return type(error).__name__
+    return ""
+
+
 def webhook(url: str, client: httpx.AsyncClient) -> Deliver:
     """Return a channel that POSTs the message's JSON; any 2xx answer means taken."""
 
     async def deliver(message: Message) -> None:
-        try:
-            answer = await client.post(url, json=message.json(), timeout=TIMEOUT_S)
-            answer.raise_for_status()
-        except httpx.HTTPStatusError as error:
-            raise ChannelError(f"answered {error.response.status_code}") from error
-        except httpx.HTTPError as error:  # its words may hold the URL, and that a token
-            raise ChannelError(type(error).__name__) from error
+        if trouble := await trouble_of(client.post(url, json=message.json(), timeout=TIMEOUT_S)):
+            raise ChannelError(trouble)
 
     return deliver
 

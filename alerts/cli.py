@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +17,8 @@ from alerts.opening import open_channels
 from inventory.load import load
 from inventory.model import Inventory
 from tabuah.errors import NothingMatchedError, did_you_mean
+from tabuah.options import inventory_option, output_option
+from tabuah.wall import wall_ms
 
 _WORDS = {
     "id": (
@@ -46,15 +47,8 @@ def alerts() -> None:
 
 @alerts.command()
 @click.argument("names", metavar="[CHANNEL]...", nargs=-1)
-@click.option(
-    "--inventory",
-    "directory",
-    metavar="DIR",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="The inventory.",
-)
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+@inventory_option()
+@output_option()
 @click.pass_context
 def test(context: click.Context, names: tuple[str, ...], directory: Path, output: str) -> None:
     r"""Send a message that says it is a trial over each channel, and its end.
@@ -93,7 +87,7 @@ async def _try(known: Inventory, names: tuple[str, ...]) -> list[_Tried]:
             raise NothingMatchedError(f"no channel '{name}'{did_you_mean(name, kinds)}")
     tried = []
     async with httpx.AsyncClient() as client:
-        opened = open_channels(known, lambda: known, client, lambda _, __: None, _now_ms)
+        opened = open_channels(known, lambda: known, client, lambda _, __: None, wall_ms)
         for outbox in opened.outboxes:
             if names and outbox.name not in names:
                 continue
@@ -111,18 +105,14 @@ async def _try(known: Inventory, names: tuple[str, ...]) -> list[_Tried]:
 
 def _trial(language: str, channel: str) -> Message:
     summary, description = _WORDS[language]
-    now_ms = _now_ms()
+    began_ms = wall_ms()
     incident = Incident(
-        id=f"trial-{now_ms}",
+        id=f"trial-{began_ms}",
         alertname="TabuahTrial",
         sites=(),
         circuits=(),
         cause="unknown",
         severity="info",
-        began_ms=now_ms,
+        began_ms=began_ms,
     )
     return Message(Status.FIRING, incident, summary, description.format(name=channel))
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
-from alerts.channels import TIMEOUT_S
+from alerts.channels import TIMEOUT_S, trouble_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,15 +27,7 @@ async def beat(url: str, client: httpx.AsyncClient, well: Callable[[], bool]) ->
     trouble = ""
     while True:
         if well():
-            try:
-                answer = await client.get(url, timeout=TIMEOUT_S)
-                answer.raise_for_status()
-            except httpx.HTTPStatusError as error:
-                now = f"answered {error.response.status_code}"
-            except httpx.HTTPError as error:
-                now = type(error).__name__
-            else:
-                now = ""
+            now = await trouble_of(client.get(url, timeout=TIMEOUT_S))
             if now != trouble:
                 if now:
                     log.warning("heartbeat: not taken: %s", now)

@@ -14,6 +14,7 @@ from alerts.monitoring import Places
 from inventory.load import load
 from tabuah.address import host_port
 from tabuah.errors import ConfigError, TabuahError
+from tabuah.options import inventory_option
 
 
 @click.group(no_args_is_help=True)
@@ -29,14 +30,7 @@ def monitoring() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Where to write; made if it is not there, files of an earlier export are replaced.",
 )
-@click.option(
-    "--inventory",
-    "directory",
-    metavar="DIR",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="The inventory: its objectives are checked.",
-)
+@inventory_option(says="The inventory: its objectives are checked.")
 @click.option(
     "--collector",
     metavar="HOST:PORT",

@@ -27,6 +27,7 @@ from collector.opened import Kept
 from tabuah import block
 from tabuah.errors import DecodeError, TabuahError
 from tabuah.skim import NOTHING, skim
+from tabuah.wall import wall_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -172,7 +173,7 @@ class Clerk:
             StoreError: it is not.
         """
         entry = [(Subject.PERSON, said_body(said))]
-        await asyncio.to_thread(self._ledger.append, _now_ms(), entry)
+        await asyncio.to_thread(self._ledger.append, wall_ms(), entry)
         self._said.append(said)
         self._planned_ms = 0
 
@@ -405,7 +406,7 @@ class Clerk:
         self._unwritten = []
         self._filled.clear()
         try:
-            await asyncio.to_thread(self._ledger.append, _now_ms(), waiting)
+            await asyncio.to_thread(self._ledger.append, wall_ms(), waiting)
         except TabuahError as error:
             log.error("the ledger is not written, and tried again: %s", error)  # noqa: TRY400
             self._unwritten = [*waiting, *self._unwritten]
@@ -434,7 +435,3 @@ def _unread(row: Row) -> Taken:
 def _around(windows: Iterable[Window], now_ms: int) -> list[Window]:
     """Return those that a record which is open to change may touch."""
     return [one for one in windows if one.ends_ms > now_ms - REACH_MS]
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

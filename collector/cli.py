@@ -15,12 +15,13 @@ import click
 from collector import enrolled
 from collector.enrol import enrol as enrol_offices
 from collector.enrol import file_name
-from collector.options import data_option, inventory_option, output_option, running_option
+from collector.options import data_option, running_option
 from inventory.compiled import open_inventory
 from inventory.load import load
 from inventory.model import Endpoint
 from inventory.secret import SecretRef
 from inventory.values import endpoint
+from tabuah.options import inventory_option, output_option
 
 
 class EndpointType(click.ParamType[Endpoint]):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from collector.options import output_option
+from tabuah.options import output_option
 
 if TYPE_CHECKING:
     from collector.checking import Findings

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from collector.options import data_given, output_option, record_data_option
+from collector.options import data_given, record_data_option
 from collector.sla_cli import MonthType
+from tabuah.options import output_option
 
 
 @click.group(

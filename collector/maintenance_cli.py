@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from collector.options import output_option, running_option
+from collector.options import running_option
+from tabuah.options import output_option
 
 
 @click.group(short_help="Announced work: nothing is alerted, and the contract may exclude it.")

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import click
 
-from collector.options import data_given, output_option, record_data_option
+from collector.options import data_given, record_data_option
 from collector.sla_cli import MonthType
+from tabuah.options import output_option
 
 _COLUMNS: Final = (
     "id",

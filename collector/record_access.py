@@ -7,7 +7,6 @@ anywhere. What is to be written down takes a running collector.
 from __future__ import annotations
 
 import getpass
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from collector.record_json import in_month, incidents_json, outages_json, plan_j
 from collector.story import story_json
 from inventory.model import DEFAULT_ZONE
 from tabuah.errors import NothingMatchedError, TabuahError
+from tabuah.wall import wall_ms
 
 TIMEOUT_S = 60.0
 """A ledger of years is read whole."""
@@ -57,7 +57,7 @@ def story(data: Path, incident: str) -> dict[str, Any]:
     try:
         told: dict[str, Any] = ask(data, f"/api/v1/incidents/{incident}", {}, TIMEOUT_S)
     except NotRunningError:
-        return story_json(stored(data), incident, _now_ms())
+        return story_json(stored(data), incident, wall_ms())
     return told
 
 
@@ -89,7 +89,7 @@ def maintenance(data: Path) -> list[dict[str, Any]]:
     try:
         listed: list[dict[str, Any]] = ask(data, "/api/v1/maintenance")
     except NotRunningError:
-        now_ms = _now_ms()
+        now_ms = wall_ms()
         return [plan_json(one, now_ms) for one in plans(stored(data).said)]
     return listed
 
@@ -155,7 +155,3 @@ def _person() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a user without a name
         return "unknown"
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -43,6 +43,7 @@ from inventory.compiled import open_inventory
 from inventory.secret import resolve_text
 from tabuah import sd_notify
 from tabuah.errors import TabuahError
+from tabuah.wall import wall_ms
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
@@ -128,7 +129,7 @@ class Program:
                 lambda: self._collector.inventory,
                 client,
                 self._taken,
-                _now_ms,
+                wall_ms,
             )
             self._logbook = Logbook(
                 store.note_incidents,
@@ -382,10 +383,6 @@ async def _open_reflector(host: str, port: int) -> Reflector:
             "collector running, or is the address of another machine? choose one with --reflect"
         ) from error
     return reflector
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _save(keys: KeyRing) -> None:

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 import click
 
-from collector.options import output_option, running_option
+from collector.options import running_option
+from tabuah.options import output_option
 
 _TIMEOUT_S = 60.0
 """A day of reports is read from disk."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from collector.options import output_option, running_option
+from collector.options import running_option
+from tabuah.options import output_option
 
 
 class MonthType(click.ParamType[str]):

@@ -14,6 +14,7 @@ from inventory.importing import plan, write
 from inventory.load import load
 from inventory.model import HEAD, Inventory
 from tabuah.errors import ConfigError, Problem
+from tabuah.options import inventory_option, output_option
 
 _PLACE = re.compile(r"(.*):([0-9]+)", re.DOTALL)
 _EACH = 5
@@ -28,13 +29,7 @@ def inventory() -> None:
 
 @inventory.command()
 @click.argument("directory", type=click.Path(path_type=Path))
-@click.option(
-    *("-o", "--output"),
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="json: one object with 'sites' (their number), 'errors' and 'warnings'.",
-)
+@output_option(says="json: one object with 'sites' (their number), 'errors' and 'warnings'.")
 @click.pass_context
 def check(context: click.Context, directory: Path, output: str) -> None:
     """Validate DIRECTORY/inventory.yaml and DIRECTORY/sites/*.yaml, and say what offices lack.
@@ -77,14 +72,7 @@ def check(context: click.Context, directory: Path, output: str) -> None:
 
 @inventory.command("import")
 @click.argument("table", metavar="FILE.csv", type=click.Path(path_type=Path))
-@click.option(
-    "--inventory",
-    "directory",
-    metavar="DIR",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="The inventory; its inventory.yaml must be there.",
-)
+@inventory_option(says="The inventory; its inventory.yaml must be there.")
 @click.option(
     "--group-by",
     type=click.Choice(["kabupaten", "kecamatan"]),

@@ -6,11 +6,10 @@ import getpass
 import json
 import sys
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -19,16 +18,15 @@ from provision.backup import Repository
 from provision.configuration import digest
 from provision.diff import as_json, as_text, compare
 from provision.journal import Journal, Transaction
-from provision.means import now_ms
 from provision.pusher import Pusher
 from provision.session import OutOfReachError, RefusedError
 from provision.states import SETTLED, State
 from provision.waves import Verdict, next_wave
 from provision.workshop import Prepared, Workshop, judged_by, scope_of
 from tabuah.errors import ConfigError, NothingMatchedError, Problem, TabuahError
+from tabuah.options import F, inventory_option, output_option
 from tabuah.speech import rfc3339
-
-F = TypeVar("F", bound=Callable[..., Any])  # click decorates whatever function it is given
+from tabuah.wall import wall_ms
 
 
 def _common(function: F) -> F:
@@ -41,23 +39,10 @@ def _common(function: F) -> F:
             type=click.Path(path_type=Path),
             help="The data folder of the running collector.",
         ),
-        click.option(
-            "--inventory",
-            "directory",
-            metavar="DIR",
-            required=True,
-            type=click.Path(path_type=Path),
-            help="The inventory; what is to be pushed stands in DIR/provision.",
-        ),
+        inventory_option(says="The inventory; what is to be pushed stands in DIR/provision."),
     ):
         function = option(function)
     return function
-
-
-def _output(function: F) -> F:
-    return click.option(
-        *("-o", "--output"), type=click.Choice(["text", "json"]), default="text", show_default=True
-    )(function)
 
 
 @click.group(no_args_is_help=True)
@@ -78,7 +63,7 @@ def config() -> None:
 @click.option(
     "--over-drift", is_flag=True, help="Go over what another hand has changed on the gateway."
 )
-@_output
+@output_option()
 @click.pass_context
 def plan_(
     context: click.Context,
@@ -117,7 +102,7 @@ def plan_(
     made = ""
     if out is not None and prepared:
         made = plan.write(
-            out, prepared, getpass.getuser(), now_ms(), round(workshop.settings.window_s)
+            out, prepared, getpass.getuser(), wall_ms(), round(workshop.settings.window_s)
         )
     if output == "json":
         said = [
@@ -225,7 +210,7 @@ def push(
 
 @config.command()
 @_common
-@_output
+@output_option()
 def status(directory: Path, data: Path, output: str) -> None:
     """List the transactions in which something is in doubt. No device is asked."""
     workshop = Workshop.open(directory, data)
@@ -236,7 +221,7 @@ def status(directory: Path, data: Path, output: str) -> None:
 @config.command()
 @click.argument("site", required=False)
 @_common
-@_output
+@output_option()
 def history(site: str | None, directory: Path, data: Path, output: str) -> None:
     """List the transactions, of one office if it is named, the newest first."""
     workshop = Workshop.open(directory, data)
@@ -247,7 +232,7 @@ def history(site: str | None, directory: Path, data: Path, output: str) -> None:
 @config.command()
 @click.argument("tx")
 @_common
-@_output
+@output_option()
 def show(tx: str, directory: Path, data: Path, output: str) -> None:
     """Show what a transaction changed, and every step of it by the audit.
 
@@ -371,7 +356,7 @@ def trust(site: str, directory: Path, data: Path, yes: bool) -> None:
 @config.command()
 @click.argument("sites", metavar="[SITE]...", nargs=-1)
 @_common
-@_output
+@output_option()
 @click.pass_context
 def drift(
     context: click.Context, sites: tuple[str, ...], directory: Path, data: Path, output: str
@@ -433,7 +418,7 @@ def backup(context: click.Context, sites: tuple[str, ...], directory: Path, data
         else:
             click.echo(str(one), err=True)
             failed = True
-    for name in repository.commit(f"backup {rfc3339(now_ms())}"):
+    for name in repository.commit(f"backup {rfc3339(wall_ms())}"):
         click.echo(name)
     if failed:
         context.exit(1)

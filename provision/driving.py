@@ -15,13 +15,14 @@ import click
 from inventory.model import Device, Site
 from provision import masking, plan
 from provision.journal import Journal, Transaction
-from provision.means import Means, now_ms
+from provision.means import Means
 from provision.pusher import Pusher
 from provision.render import Risk
 from provision.session import OutOfReachError, RefusedError
 from provision.states import State
 from provision.workshop import Prepared, Workshop, scope_facts, scope_of
 from tabuah.errors import TabuahError
+from tabuah.wall import wall_ms
 
 AT_ONCE = 8
 """Connections; more of them time out on a small machine."""
@@ -99,7 +100,7 @@ def push_one(
                 "scope": scope_facts(prepared.rendered.scope),
                 "risk": entry.risk.value if entry.risk else "",
             },
-            now_ms(),
+            wall_ms(),
         )
         pusher = Pusher(means(workshop, journal, hidden, stop))
         target = workshop.target(site, device, tx, hidden)

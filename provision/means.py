@@ -18,6 +18,7 @@ from provision.gate import Baseline, Heard
 from provision.journal import Journal, Subject, Transaction
 from provision.states import Event
 from tabuah.errors import TabuahError
+from tabuah.wall import wall_ms
 
 POLL_S = 1.0
 
@@ -77,14 +78,14 @@ class Means:
     def moved(self, tx: str, event: Event, **facts: object) -> Transaction:
         """Write a step down, and tell of it."""
         shown = {key: self._hidden(value) for key, value in facts.items()}
-        known = self.journal.move(tx, event, now_ms(), **shown)
+        known = self.journal.move(tx, event, wall_ms(), **shown)
         self._say(known, str(shown.get("reason", "")))
         return known
 
     def noted(self, tx: str, subject: Subject, **facts: object) -> None:
         """Write down what was seen."""
         shown = {key: self._hidden(value) for key, value in facts.items()}
-        self.journal.note(tx, subject, now_ms(), **shown)
+        self.journal.note(tx, subject, wall_ms(), **shown)
 
     def _hidden(self, value: object) -> object:
         if isinstance(value, str):
@@ -135,9 +136,4 @@ class Means:
             reports = self._evidence.reports(site, datetime.now(UTC))
         except TabuahError as error:
             return str(error)
-        return gate.baseline(reports, now_ms())
-
-
-def now_ms() -> int:
-    """Return this machine's clock: for people and for the age of reports, never for a deadline."""
-    return time.time_ns() // 1_000_000
+        return gate.baseline(reports, wall_ms())

@@ -16,9 +16,10 @@ from provision.configuration import Scope, Sections, same
 from provision.dialect import Dialect, Said
 from provision.gate import Baseline, Before, Floor, Opinion
 from provision.journal import Subject, Transaction
-from provision.means import Means, now_ms
+from provision.means import Means
 from provision.session import OutOfReachError, RefusedError, Session
 from provision.states import Event, Marker, Settling, State, meaning, settle
+from tabuah.wall import wall_ms
 
 ENOUGH = 0.5
 """Share of the window that must be left when the change starts."""
@@ -118,7 +119,7 @@ class Run:
             return
         left = float(said.left_s or 0)
         self._deadline = self._means.clock() + left
-        self.move(Event.ARMED, armed=True, deadline_ms=now_ms() + round(left * 1000))
+        self.move(Event.ARMED, armed=True, deadline_ms=wall_ms() + round(left * 1000))
         if left < ENOUGH * order.window_s:
             self.move(Event.BAD, reason=f"only {left:.0f} s of the window are left")
             return
@@ -375,7 +376,7 @@ class Run:
     def _given_up(self) -> bool:
         """Wait a little; True when the device counts as out of reach from now on."""
         if self._left() < -GRACE_S:
-            self.move(Event.LOST, reason=self._last_words, last_contact_ms=now_ms())
+            self.move(Event.LOST, reason=self._last_words, last_contact_ms=wall_ms())
             return True
         self._means.pause(stopping=self._stopping)
         return False
@@ -397,7 +398,7 @@ class Run:
 def _left_s(tx: Transaction) -> float:
     """Return how long the device may still wait, by what it said when it was armed."""
     deadline = tx.facts.get("deadline_ms")
-    return (deadline - now_ms()) / 1000 if isinstance(deadline, int) else 0.0
+    return (deadline - wall_ms()) / 1000 if isinstance(deadline, int) else 0.0
 
 
 def _lined(text: str) -> str:

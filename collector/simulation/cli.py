@@ -12,10 +12,10 @@ import click
 
 from collector import drill as drills
 from collector.cli import EndpointType
-from collector.options import output_option
 from collector.simulation.plan import ClockFault, Cut, Plan
 from collector.simulation.tally import Tally
 from inventory.model import Endpoint
+from tabuah.options import output_option
 from tabuah.units import duration_seconds
 
 _CUT = re.compile(r"([^@:]+)@([^@:]+)(?::(\d+))?", re.ASCII)

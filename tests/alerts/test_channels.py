@@ -23,6 +23,7 @@ from alerts.message import Message, Status
 from alerts.people import by_apprise, by_command
 from tabuah.errors import NothingMatchedError
 from tests.support.alertmanager import Alertmanager, alertmanager
+from tests.support.centre import until
 from tests.support.sink import Sink, sink
 
 BEGAN_MS = time.time_ns() // 1_000_000 - 60_000
@@ -96,9 +97,11 @@ async def test_an_alertmanager_has_the_labels_of_the_contract_and_passes_on_both
                 "severity": "critical",
             }
             assert alert["annotations"]["summary"] == DOWN.summary
-            await _until(lambda: [one["status"] for one in hook.heard] == ["firing"])
+            await until(lambda: [one["status"] for one in hook.heard] == ["firing"], 15.0)
             await cluster.deliver(UP)
-            await _until(lambda: [one["status"] for one in hook.heard] == ["firing", "resolved"])
+            await until(
+                lambda: [one["status"] for one in hook.heard] == ["firing", "resolved"], 15.0
+            )
             (ended,) = hook.heard[-1]["alerts"]
             assert ended["endsAt"][:19] == _rfc3339(BEGAN_MS + 30_000)
 
@@ -112,7 +115,7 @@ async def test_one_that_forgot_everything_hears_again_what_lasts(
         async with _told(manager.url) as cluster:
             await cluster.deliver(DOWN)
             _restart(manager)
-            await _until(lambda: len(manager.alerts()) == 1)
+            await until(lambda: len(manager.alerts()) == 1, 15.0)
 
 
 @pytest.mark.peer
@@ -127,7 +130,7 @@ async def test_of_two_one_may_be_down_and_hears_when_it_is_back(tmp_path: Path, 
             await cluster.deliver(DOWN)  # raises nothing: it was taken
             assert len(one.alerts()) == 1
             two.start()
-            await _until(lambda: len(two.alerts()) == 1)
+            await until(lambda: len(two.alerts()) == 1, 15.0)
 
 
 @pytest.mark.peer
@@ -136,7 +139,7 @@ async def test_what_ended_while_it_was_down_is_told_as_ended(tmp_path: Path, hoo
     with alertmanager(tmp_path / "am", hook.url) as manager:
         async with _told(manager.url) as cluster:
             await cluster.deliver(DOWN)
-            await _until(lambda: len(hook.heard) == 1)
+            await until(lambda: len(hook.heard) == 1, 15.0)
             manager.stop()
             with pytest.raises(ChannelError, match="none of 1 took it"):
                 await cluster.deliver(UP)
@@ -207,7 +210,7 @@ async def test_the_heart_beats_while_all_is_well_and_only_then(
     well = True
     async with httpx.AsyncClient() as client:
         beating = asyncio.create_task(heartbeat.beat(hook.url, client, lambda: well))
-        await _until(lambda: hook.beats >= 3)
+        await until(lambda: hook.beats >= 3, 15.0)
         well = False
         await asyncio.sleep(0.2)
         stopped_at = hook.beats
@@ -232,14 +235,6 @@ def _script(folder: Path, line: str) -> Path:
 
 def _rfc3339(at_ms: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at_ms / 1000))
-
-
-async def _until(holds: object, most_s: float = 15.0) -> None:
-    assert callable(holds)
-    until = time.monotonic() + most_s
-    while not holds():
-        assert time.monotonic() < until, "not within its time"
-        await asyncio.sleep(0.05)
 
 
 @pytest.mark.peer
