@@ -12,13 +12,12 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from alerts.message import Message, Status
-from alerts.text import text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from zoneinfo import ZoneInfo
+    from collections.abc import Callable
 
     from alerts.incident import Incident
+    from alerts.text import Text
 
 
 class Reason(Enum):
@@ -44,16 +43,10 @@ class Decision:
 class Pipeline:
     """Decides what to say of each incident, and remembers what was said."""
 
-    language: str
-    zone: ZoneInfo
-    names: Mapping[str, str]
-    """By site code."""
+    write: Callable[[Incident], Text]
+    """Finds the words for an incident: of its end once it has one, else of its beginning."""
     _firing: dict[str, Incident] = field(default_factory=dict)
     """By id, as first fired."""
-
-    def renew(self, language: str, zone: ZoneInfo, names: Mapping[str, str]) -> None:
-        """Speak so from now on; what was said is still known, and who an office was."""
-        self.language, self.zone, self.names = language, zone, {**self.names, **names}
 
     def remember(self, incident: Incident) -> None:
         """Note that the incident's beginning was said: at start, before anything is decided."""
@@ -67,8 +60,7 @@ class Pipeline:
         """Return what is said of an incident's beginning or end."""
         if status is Status.FIRING:
             incident = replace(incident, ended_ms=None)
-        names = ", ".join(self.names.get(code, code) for code in incident.sites)
-        said = text(incident, names, self.language, self.zone)
+        said = self.write(incident)
         return Message(status, incident, said.summary, said.description)
 
     def decide(self, incident: Incident) -> Decision:

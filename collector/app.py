@@ -22,6 +22,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from alerts.pipeline import Pipeline
+from alerts.writing import Writer
 from collector.announcing import alert_of, taken_up
 from collector.bases import Bases
 from collector.clones import Clones
@@ -109,7 +110,8 @@ class Collector:
         self._clock = clock
         self._keys = keys
         self._store = store
-        self._pipeline = Pipeline(inventory.language.value, inventory.timezone, inventory.names)
+        self.writer = Writer(inventory)
+        self._pipeline = Pipeline(self.writer)
         self._logbook = logbook
         self._receiver = Receiver(identity.engine_id, keys.lookup, own=notification.own_block)
         self._intake = Intake()
@@ -432,7 +434,7 @@ class Collector:
         """Take up a changed inventory: new offices are unknown, gone ones are forgotten."""
         now_ms = self.now_ms()
         self._inventory = inventory
-        self._pipeline.renew(inventory.language.value, inventory.timezone, inventory.names)
+        self.writer.renew(inventory)
         self._health.renew(inventory.codes, now_ms)
         self._lines.keep(self._health.views)
         self.clerk.renew(inventory)

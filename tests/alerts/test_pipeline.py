@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -14,8 +13,9 @@ from alerts.channels import Outbox, webhook
 from alerts.incident import Incident
 from alerts.message import Message, Status
 from alerts.pipeline import Pipeline, Reason
+from alerts.writing import Writer
+from inventory.model import Inventory, Language, Site
 
-WIB = ZoneInfo("Asia/Jakarta")
 SILENT = Incident(
     id="13.02.10-1",
     alertname="TabuahLinkDown",
@@ -29,7 +29,8 @@ BACK = replace(SILENT, ended_ms=SILENT.began_ms + 192_000)
 
 
 def _pipeline(language: str = "id") -> Pipeline:
-    return Pipeline(language, WIB, {"13.02.10": "Kantor Camat Kubung"})
+    office = Site("13.02.10", "Kantor Camat Kubung")
+    return Pipeline(Writer(Inventory("Dinas Uji", language=Language(language), sites=(office,))))
 
 
 def test_an_incident_is_said_once_and_its_end_once() -> None:

@@ -12,6 +12,8 @@ from alerts.message import Status
 from alerts.pipeline import Pipeline
 from alerts.text import text
 from alerts.words import BEGAN, CAUSES, ENDED, FIRST
+from alerts.writing import Writer
+from inventory.model import Inventory, Language, Site
 
 WIB = ZoneInfo("Asia/Jakarta")
 FELL = Incident(
@@ -53,7 +55,7 @@ def test_a_line_that_falls_beside_a_working_one_is_named() -> None:
 
 
 def test_the_cause_found_later_shows_in_the_closing_text_and_the_labels_stay() -> None:
-    pipeline = Pipeline("en", WIB, {"13.02.10": "Kubung"})
+    pipeline = Pipeline(Writer(_inventory(("13.02.10", "Kubung"))))
     pipeline.decide(FELL)
     ended = replace(
         FELL, alertname="TabuahPowerLost", severity="warning", cause="power", ended_ms=2**41
@@ -71,7 +73,7 @@ def test_the_cause_found_later_shows_in_the_closing_text_and_the_labels_stay() -
 
 
 def test_whoever_goes_on_telling_is_told_what_is_known_by_now_under_the_first_labels() -> None:
-    pipeline = Pipeline("en", WIB, {"13.02.10": "Kubung", "13.02.07": "Talang"})
+    pipeline = Pipeline(Writer(_inventory(("13.02.10", "Kubung"), ("13.02.07", "Talang"))))
     pipeline.decide(FELL)
     grown = replace(FELL, cause="power", sites=("13.02.07", "13.02.10"))
     decision = pipeline.decide(grown)
@@ -86,3 +88,8 @@ def test_whoever_goes_on_telling_is_told_what_is_known_by_now_under_the_first_la
     assert last is not None
     assert last.incident.filed_sites == ("13.02.10",)
     assert last.json()["sites"] == ["13.02.07", "13.02.10"]
+
+
+def _inventory(*offices: tuple[str, str]) -> Inventory:
+    sites = tuple(Site(code, name) for code, name in offices)
+    return Inventory("Dinas Uji", language=Language.ENGLISH, sites=sites)
