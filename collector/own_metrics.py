@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -56,6 +56,7 @@ MISHAPS: Final = (
     "trap",
     "upkeep",
     "remote write",
+    "sla",
 )
 """Where an error can happen that nobody foresaw."""
 
@@ -68,6 +69,7 @@ class OwnMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=True)
+        self._parts: list[Callable[[], bytes]] = []
         self._reports = Counter(
             "tabuah_reports",
             "Reports by what became of them; accepted counts after the commit, "
@@ -127,6 +129,10 @@ class OwnMetrics:
         """Show how far remote write has come."""
         self.registry.register(_RemoteWrite(writing))
 
+    def show(self, part: Callable[[], bytes]) -> None:
+        """Show behind them what `part` returns, families in the text format 0.0.4."""
+        self._parts.append(part)
+
     def count(self, outcome: str, reports: int = 1) -> None:
         """Count what became of reports.
 
@@ -150,7 +156,8 @@ class OwnMetrics:
 
     def render(self) -> bytes:
         """Return the families in the text format 0.0.4, without the client's `_created` series."""
-        return generate_latest(_WithoutCreated(self.registry))
+        own = generate_latest(_WithoutCreated(self.registry))
+        return b"".join((own, *(part() for part in self._parts)))
 
 
 def _disk(folder: Path, of: str) -> float:

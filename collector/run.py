@@ -33,6 +33,7 @@ from collector.reflector import Reflector
 from collector.remote_write import RemoteWrite
 from collector.server import Serving, Tls, tcp_socket, unix_socket
 from collector.services_web import services_routes
+from collector.sla_meter import Meter
 from collector.sla_store import LedgerSource
 from collector.sla_web import sla_routes
 from collector.store import Store
@@ -202,13 +203,7 @@ class Program:
 
     def _routes(self, *, writable: bool = False) -> list[Route]:
         """Return what is shown of the record; on the data folder's socket people may add to it."""
-        collector, sla = self._collector, self._options.data / "sla"
-
-        def source() -> LedgerSource:
-            return LedgerSource(
-                collector.inventory, collector.clerk.entries, sla, collector.now_ms()
-            )
-
+        collector = self._collector
         return [
             *trap_routes(collector.traps.store, lambda: collector.inventory),
             *record_routes(
@@ -217,17 +212,28 @@ class Program:
                 collector.now_ms,
                 writable=writable,
             ),
-            *sla_routes(source, collector.now_ms),
+            *sla_routes(self._ledger, collector.now_ms),
             *services_routes(
-                source,
+                self._ledger,
                 lambda site, from_ms, to_ms: collector.reports(site, from_ms, to_ms, None),
                 collector.now_ms,
             ),
         ]
 
+    def _ledger(self) -> LedgerSource:
+        collector = self._collector
+        return LedgerSource(
+            collector.inventory,
+            collector.clerk.entries,
+            self._options.data / "sla",
+            collector.now_ms(),
+        )
+
     def _start_tasks(
         self, store: Store, keys: KeyRing, client: httpx.AsyncClient
     ) -> list[asyncio.Task[None]]:
+        meter = Meter(self._ledger, self._collector.now_ms)
+        self._collector.own.show(meter.render)
         tasks = [
             asyncio.create_task(work)
             for work in (
@@ -236,6 +242,7 @@ class Program:
                 self._collector.clerk.catch_up(store),
                 self._collector.watch.run(self._collector.mishaps),
                 self._collector.traps.run(self._collector.mishaps),
+                meter.run(self._collector.mishaps),
                 self._tick(),
                 self._reread_when_asked(),
                 self._look_for_drills(),

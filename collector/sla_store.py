@@ -7,6 +7,7 @@ retention: they are what a berita acara was signed upon.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -85,6 +86,7 @@ class LedgerSource:
         self._entries = entries
         self._files = VersionFiles(folder)
         self._until_ms = until_ms
+        self._known: Mapping[str, Sequence[Account]] | None = None
 
     @property
     def inventory(self) -> Inventory:
@@ -92,11 +94,21 @@ class LedgerSource:
         return self._inventory
 
     def accounts(self, month: Month, sites: Collection[str]) -> list[Account]:
-        """Return what the ledger knows of the offices' circuits, whatever the month."""
+        """Return what the ledger knows of the offices' circuits, whatever the month.
+
+        The ledger is read at the first call; what is written later is the next source's.
+        """
         del month
+        if self._known is None:
+            self._known = self._read()
+        return [account for site in sites for account in self._known.get(site, ())]
+
+    def _read(self) -> dict[str, list[Account]]:
         book = read_book(self._entries())
-        known = ledger_accounts(book, windows_of(self._inventory), self._until_ms)
-        return [account for account in known if account.site in sites]
+        known: dict[str, list[Account]] = defaultdict(list)
+        for account in ledger_accounts(book, windows_of(self._inventory), self._until_ms):
+            known[account.site].append(account)
+        return known
 
     def versions(self, month: Month) -> Mapping[Key, Sequence[Version]]:
         """Return the versions kept of the month, oldest first."""

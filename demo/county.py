@@ -36,6 +36,18 @@ KEPT_OF_SITE = (
     *("code", "name", "kind", "kecamatan", "kabupaten", "location", "upstream", "power_group"),
     *("ups", "hours", "circuits"),
 )
+CONTRACT: Json = {
+    "bandwidth": {"down": 20, "up": 20},
+    "sla": {
+        "availability": 0.995,
+        "monthly_fee": 10_000_000,
+        "formula": "prorata_excess",
+        "min_outage": "300s",
+        "clock_start": "measured",
+        "exclusions": ["maintenance", "power"],
+    },
+}
+"""Made up, so that the report of a demo has money in it: no one's contract."""
 PROBE_COUNT = 5
 """Packets in a run of the `udp` probe: loss shows in steps of a fifth."""
 
@@ -109,6 +121,7 @@ def demo_inventory(county: Json, targets: Targets, routers: Mapping[str, Router]
     inventory["sites"] = [
         {key: site[key] for key in KEPT_OF_SITE if key in site}
         | {
+            "circuits": [CONTRACT | circuit for circuit in _circuits_of(site)],
             "interval": "10s",
             "probes": _probes(targets),
             "devices": [_device(routers[str(site["code"])])],
@@ -185,6 +198,10 @@ def _device(router: Router) -> Json:
 def _read(entry: Traversable) -> Json:
     document = yaml.safe_load(entry.read_text(encoding="utf-8"))
     return document if isinstance(document, dict) else {}
+
+
+def _circuits_of(site: Json) -> Sequence[Json]:
+    return cast("Sequence[Json]", site.get("circuits") or ())
 
 
 def _sites_of(document: Json) -> Sequence[Json]:
