@@ -18,9 +18,10 @@ from typing import IO
 from urllib.parse import quote
 
 from collector.database import FILE_NAME
-from collector.files import private_folder, sync_folder
+from collector.files import private_folder
 from collector.identity import FILE_NAME as IDENTITY
 from tabuah.errors import TabuahError
+from tabuah.whole_file import sync_folder
 
 PAGES = 1_000
 """Pages of the database that are copied at once; between them the disk is the collector's."""

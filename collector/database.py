@@ -18,9 +18,10 @@ from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, insp
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError
 
-from collector.files import private_folder, sync_folder
+from collector.files import private_folder
 from collector.schema import HEAD, VERSION_TABLE
 from tabuah.errors import TabuahError
+from tabuah.whole_file import sync_folder
 
 FILE_NAME = "store.db"
 

@@ -26,11 +26,12 @@ from sqlalchemy import Table, insert
 
 from collector.database import FILE_NAME
 from collector.day import U64, Row
-from collector.files import private_folder, sync_folder
+from collector.files import private_folder
 from collector.schema import CORRECTED, LATE, day_of, metadata, progress
 from collector.store import Store
 from collector.upkeep import DROPPED
 from tabuah.errors import TabuahError
+from tabuah.whole_file import sync_folder
 
 BATCH = 5_000
 

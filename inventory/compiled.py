@@ -19,7 +19,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import secrets
 import struct
 import subprocess
 import sys
@@ -40,6 +39,7 @@ from inventory.load import check_directory, load, read, site_files
 from inventory.model import HEAD, Inventory, Outline, Site, StoredSites, outline_of
 from inventory.packing import Json, fingerprint, pack, reader
 from tabuah.errors import ConfigError, Problem, TabuahError
+from tabuah.whole_file import replacing
 
 log = logging.getLogger(__name__)
 
@@ -144,52 +144,40 @@ def write_compiled(directory: Path, path: Path) -> int:
 def _write(directory: Path, path: Path, old: _Old | None) -> int:
     made_ns = time.time_ns()
     sources = {one: _source(directory, one) for one in _paths(directory) if one.is_file()}
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            if os.geteuid() == 0:  # the collector may run as another user than who asks
-                owner = path.parent.stat()
-                os.fchown(handle, owner.st_uid, owner.st_gid)
-            writer = _Writer(file.write, b"" if old is None else old.sites.words)
-            count: Counter[Path] = Counter()
-            made = 0
+    with replacing(path) as file:
+        writer = _Writer(file.write, b"" if old is None else old.sites.words)
+        count: Counter[Path] = Counter()
+        made = 0
 
-            def keep(site: Site) -> None:
-                nonlocal made
-                made += 1
-                count[Path(site.where.rpartition(":")[0])] += 1
-                writer.add(site)
+        def keep(site: Site) -> None:
+            nonlocal made
+            made += 1
+            count[Path(site.where.rpartition(":")[0])] += 1
+            writer.add(site)
 
-            def known(source: Path, head: Inventory) -> Sequence[str] | None:
-                if old is None or source not in sources:
-                    return None
-                numbers = old.unchanged(sources[source], head)
-                if numbers is None:
-                    return None
-                count[source] = len(numbers)
-                for number in numbers:
-                    writer.copy(old.sites.outline(number), old.sites.packed(number))
-                return writer.codes[len(writer.codes) - len(numbers) :]
+        def known(source: Path, head: Inventory) -> Sequence[str] | None:
+            if old is None or source not in sources:
+                return None
+            numbers = old.unchanged(sources[source], head)
+            if numbers is None:
+                return None
+            count[source] = len(numbers)
+            for number in numbers:
+                writer.copy(old.sites.outline(number), old.sites.packed(number))
+            return writer.codes[len(writer.codes) - len(numbers) :]
 
-            head = read(directory, keep, known)
-            writer.end(
-                {
-                    "model": fingerprint(Inventory),
-                    "directory": str(directory),
-                    "made_ns": made_ns,
-                    "sources": [
-                        list(source._replace(sites=count[one])) for one, source in sources.items()
-                    ],
-                    "inventory": pack(head),
-                }
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+        head = read(directory, keep, known)
+        writer.end(
+            {
+                "model": fingerprint(Inventory),
+                "directory": str(directory),
+                "made_ns": made_ns,
+                "sources": [
+                    list(source._replace(sites=count[one])) for one, source in sources.items()
+                ],
+                "inventory": pack(head),
+            }
+        )
     return made
 
 

@@ -7,7 +7,6 @@ is known to be good; each file is replaced whole, and all are put back if one ca
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -23,6 +22,7 @@ from inventory.organisation import LinkCheck
 from inventory.table import Table
 from inventory.yaml_nodes import Mapping, Node, Scalar, parse_yaml
 from tabuah.errors import ConfigError, Problem, TabuahError
+from tabuah.whole_file import READABLE, opened_new, sync_folder
 
 MARK: Final = "# Written by `tabuah inventory import`"
 _HEAD: Final = f"""{MARK}, which replaces sites that it
@@ -121,16 +121,17 @@ def write(todo: Import) -> None:
             path.parent.mkdir(exist_ok=True)
             draft = path.with_name(f".{path.name}.draft")
             drafts[path] = draft
-            with draft.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
+            draft.unlink(missing_ok=True)
+            with opened_new(draft, READABLE) as file:
+                file.write(text.encode())
         for path, text in todo.files.items():
             before[path] = path.read_bytes() if path.exists() else None
             if text:
                 drafts[path].replace(path)
             else:
                 path.unlink(missing_ok=True)
+        for folder in {path.parent for path in todo.files}:
+            sync_folder(folder)
     except OSError as error:
         for path, octets in before.items():
             with suppress(OSError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from provision.render import Risk
 from provision.workshop import Prepared
 from tabuah.chain import canonical
 from tabuah.errors import ConfigError, Problem
+from tabuah.whole_file import write_whole
 
 VERSION = 1
 
@@ -55,13 +55,7 @@ def write(path: Path, prepared: list[Prepared], author: str, made_ms: int, windo
         "devices": [_entry(one) for one in prepared],
     }
     text = json.dumps({**body, "digest": _digest(body)}, indent=2, ensure_ascii=False)
-    new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    write_whole(path, f"{text}\n".encode())
     return _digest(body)
 
 
