@@ -46,6 +46,18 @@ class Incident:
     """The cause as it is known now; empty = as first fired."""
     filed: tuple[tuple[str, ...], tuple[str, ...]] | None = None
     """Offices and circuits as first fired, where they are others by now."""
+    confidence: str = ""
+    """provisional | final; empty where nothing is claimed of the cause."""
+    port: str = ""
+    """What is known of the port between the office's router and the provider's terminal."""
+
+    @property
+    def kind(self) -> str:
+        """Return what kind of trouble it is, with which its id begins: `down`, `area`, `circuit`.
+
+        The alertname says what it was first taken for; this, what was seen.
+        """
+        return self.id.partition("-")[0]
 
     @property
     def filed_sites(self) -> tuple[str, ...]:

@@ -14,11 +14,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from jinja2 import StrictUndefined
-from jinja2.sandbox import SandboxedEnvironment
-
 from inventory.model import Inventory
 from tabuah.errors import Problem
+from tabuah.sandbox import sandbox
 
 FASTEST_BURN: Final = Decimal("14.4")
 """The factor of `TabuahCircuitBudgetBurn` over an hour (alerts/rules/burn.yml)."""
@@ -102,7 +100,4 @@ def runbooks_named(text: str) -> set[str]:
 
 
 def _fill(template: str, values: Mapping[str, str]) -> str:
-    environment = SandboxedEnvironment(
-        undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
-    )
-    return environment.from_string(template).render(values)
+    return sandbox().from_string(template).render(values)

@@ -35,6 +35,8 @@ def alert_of(incident: Incident, inventory: Inventory, gone: Collection[str] = (
         upstream=incident.upstream,
         about=_about(incident, inventory),
         found=incident.cause.value,
+        confidence=incident.confidence.value,
+        port=next((one.says for one in incident.evidence if "port" in one.says), ""),
     )
 
 

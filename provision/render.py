@@ -24,7 +24,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from inventory.model import Device, Inventory, Site
@@ -33,6 +33,7 @@ from provision import masking
 from provision.configuration import ManagedFile, Scope
 from provision.settings import Settings, Value
 from tabuah.errors import ConfigError, Problem, did_you_mean
+from tabuah.sandbox import sandbox
 
 FIXED = ("ip", "sysctl", "nftables", "frr")
 _HEAD = re.compile(r"\{#\s*(?P<said>.*?)\s*#\}\n?")
@@ -231,13 +232,7 @@ def _template(platform: str, name: str, folder: Path, where: str) -> _Template:
 
 @cache
 def _environment() -> ImmutableSandboxedEnvironment:
-    made = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=_one_line,
-    )
+    made = sandbox(_one_line)
     made.filters.update(_FILTERS)
     return made
 
