@@ -188,6 +188,12 @@ class Courier:
         """Whether the newest report still waits for its answer."""
         return self._live is not None
 
+    @property
+    def backlog_then(self) -> int:
+        """What the backlog is once the next report is offered: one that it overtakes is kept."""
+        overtaken = self._live is not None and not self._live.kept
+        return self.backlog + overtaken
+
     def offer(self, report: Packed) -> Flight | None:
         """Take a new live report; return the one before, if unanswered: it becomes history."""
         overtaken = self._live

@@ -1,8 +1,8 @@
 """The cycle of an office: probes and polls run beside it, a report leaves at its phase.
 
-Probes begin `lead` seconds before the phase, so that one that times out has mostly told so by
-then; a report never waits for them. Whatever has not finished contributes its last finished
-run, with its age.
+Probes begin `lead` seconds before the phase, so that one that times out has told so by then; a
+report never waits for them. Whatever has not finished contributes its last finished run, with its
+age.
 """
 
 from __future__ import annotations
@@ -93,7 +93,9 @@ class Office:
             ),
             default=0.0,
         )
-        self.lead_s = min(slowest + 0.2, config.interval_s / 2)
+        # A run that lost a packet waits for it. If it ended only after its report, one without loss
+        # would stand in the next report in its place, and a lossy line would read too well.
+        self.lead_s = min(slowest + 0.2, config.interval_s)
         """How long before the report's phase the probes begin."""
 
     def begin(self, now: float) -> None:

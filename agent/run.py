@@ -152,7 +152,7 @@ class AgentProcess:
         self._seq += 1
         courier = self._courier
         about = Agent(
-            backlog=courier.backlog,
+            backlog=courier.backlog_then,
             dropped=self._spool.dropped + self._sender.unsaved,
             srtt_ms=round((courier.srtt_s or 0.0) * 1000),
         )

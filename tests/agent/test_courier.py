@@ -192,6 +192,17 @@ def test_an_unanswered_report_is_kept_before_the_next_one_comes(edge: Edge) -> N
     assert edge.spool == [1]
 
 
+def test_a_report_says_at_once_that_it_overtakes_one_without_an_answer(edge: Edge) -> None:
+    edge.offer(1)
+    edge.act()
+    assert edge.courier.backlog_then == 1, "what report 2 says"
+    edge.offer(2)
+    edge.act()
+    assert (edge.courier.backlog, edge.spool) == (1, [1])
+    edge.answer_last()
+    assert edge.courier.backlog_then == edge.courier.backlog, "2 was answered"
+
+
 def test_a_kept_report_that_is_answered_after_all_leaves_the_spool(edge: Edge) -> None:
     edge.offer(1)
     edge.wait(KEEP_AFTER + 0.1)
