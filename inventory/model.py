@@ -295,6 +295,17 @@ class Service:
     satellite of 0.6 s take 3 s when all is well."""
     objective: Decimal | None = None
     """The share of checks that ought to succeed, 0 to 1; None = nobody said."""
+    call: str | SecretRef | None = field(default=None, repr=False)
+    """How its owner is reached when it fails: a name, a telephone number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Who supplies lines, by the name that circuits give it."""
+
+    name: str
+    call: str | SecretRef | None = field(default=None, repr=False)
+    """How its help desk is reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +383,8 @@ class Alerts:
 
     channels: tuple[Channel, ...] = ()
     escalate_after_s: float = 1800.0
+    templates: Path | None = None
+    """A folder with texts in place of the shipped ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -500,10 +513,14 @@ class Inventory:
     directory: Path = Path()
     """Where it was read; `file:` secrets are relative to it."""
     boundaries: Path | None = None
+    page_url: str | None = None
+    """Where people open the collector's page; messages link to it."""
     upstreams: Mapping[str, Upstream] = field(default_factory=dict)
     power_groups: Mapping[str, PowerGroup] = field(default_factory=dict)
     references: tuple[Reference, ...] = ()
     services: Mapping[str, Service] = field(default_factory=dict)
+    providers: Mapping[str, Provider] = field(default_factory=dict)
+    """By name; those of whom more is known than circuits say."""
     bounds: Mapping[Technology, Bounds] = field(default_factory=lambda: dict(DEFAULT_BOUNDS))
     """Complete: the inventory's own over `DEFAULT_BOUNDS`."""
     alerts: Alerts = field(default_factory=Alerts)

@@ -22,6 +22,7 @@ from inventory.model import (
     Language,
     Maintenance,
     PowerGroup,
+    Provider,
     Reference,
     Retention,
     Service,
@@ -30,14 +31,15 @@ from inventory.model import (
     TrapUser,
     Upstream,
 )
+from inventory.secret import SecretRef
 from inventory.yaml_nodes import Node, Scalar, Sequence
 
 T = TypeVar("T")
 
 TOP_KEYS = (
-    *("organisation", "timezone", "language", "boundaries", "upstreams", "power_groups"),
-    *("references", "services", "bounds", "alerts", "heartbeat", "remote_write", "retention"),
-    *("traps", "maintenance", "sites"),
+    *("organisation", "timezone", "language", "boundaries", "page_url", "upstreams"),
+    *("power_groups", "references", "services", "providers", "bounds", "alerts", "heartbeat"),
+    *("remote_write", "retention", "traps", "maintenance", "sites"),
 )
 _CHANNEL_KINDS = tuple(kind.value for kind in ChannelKind)
 _BOUND_KEYS = ("rtt", "loss", "jitter")
@@ -61,18 +63,20 @@ def read_head(node: Node, scope: Scope, directory: Path) -> Head:
         timezone=fields.value("timezone", values.time_zone, DEFAULT_ZONE),
         language=fields.value("language", values.one_of(Language), Language.INDONESIAN),
         directory=directory,
-        boundaries=_boundaries(fields, directory),
+        boundaries=_path(fields, "boundaries", directory),
+        page_url=fields.value("page_url", values.url, None),
         upstreams=_upstreams(fields),
         power_groups=_by_code(fields, "power_groups", ("name", "guessed"), _power_group),
         references=_references(fields),
         services=_by_code(
             fields,
             "services",
-            ("name", "owner", "http", "expect", "every", "timeout", "objective"),
+            ("name", "owner", "http", "expect", "every", "timeout", "objective", "call"),
             _service,
         ),
+        providers=_by_code(fields, "providers", ("call",), _provider, values.some_text),
         bounds=_bounds(fields),
-        alerts=_alerts(fields),
+        alerts=_alerts(fields, directory),
         heartbeat=fields.value("heartbeat", fields.or_reference("heartbeat", values.url), None),
         remote_write=fields.value(
             "remote_write", fields.or_reference("remote_write", values.url), None
@@ -84,13 +88,17 @@ def read_head(node: Node, scope: Scope, directory: Path) -> Head:
     return Head(inventory, fields.list("sites"))
 
 
-def _boundaries(fields: Fields, directory: Path) -> Path | None:
-    name = fields.text("boundaries", values.some_text, None)
+def _path(fields: Fields, key: str, directory: Path) -> Path | None:
+    name = fields.text(key, values.some_text, None)
     return None if name is None else directory / name
 
 
 def _by_code(
-    fields: Fields, key: str, known: tuple[str, ...], read: Callable[[Fields, str], T | None]
+    fields: Fields,
+    key: str,
+    known: tuple[str, ...],
+    read: Callable[[Fields, str], T | None],
+    is_code: Callable[[str], str] = values.token,
 ) -> dict[str, T]:
     """Return the things of a mapping by their code, which is its key."""
     node = fields.node_of(key)
@@ -99,7 +107,7 @@ def _by_code(
         return things
     noun = key.removesuffix("s").replace("_", " ")
     for code_node, value in fields.scope.inside(key).pairs(node):
-        code = fields.scope.read_text(code_node, key, values.token)
+        code = fields.scope.read_text(code_node, key, is_code)
         if code is None:
             continue
         scope = fields.scope.inside(f"{noun} {code}")
@@ -181,7 +189,17 @@ def _service(fields: Fields, code: str) -> Service | None:
         every_s=every_s,
         timeout_s=timeout_s,
         objective=fields.value("objective", values.share, None),
+        call=_call(fields),
     )
+
+
+def _provider(fields: Fields, name: str) -> Provider:
+    return Provider(name, _call(fields))
+
+
+def _call(fields: Fields) -> str | SecretRef | None:
+    """Return how somebody is reached; a person's number is better kept elsewhere."""
+    return fields.text("call", fields.or_reference("call", values.some_text), None)
 
 
 def _bounds(fields: Fields) -> dict[Technology, Bounds]:
@@ -201,8 +219,8 @@ def _bounds(fields: Fields) -> dict[Technology, Bounds]:
     return bounds
 
 
-def _alerts(fields: Fields) -> Alerts:
-    inner = fields.inner("alerts", ("channels", "escalate_after"))
+def _alerts(fields: Fields, directory: Path) -> Alerts:
+    inner = fields.inner("alerts", ("channels", "escalate_after", "templates"))
     if inner is None:
         return Alerts()
     channels: dict[str, Channel] = {}
@@ -216,6 +234,7 @@ def _alerts(fields: Fields) -> Alerts:
     return Alerts(
         channels=tuple(channels.values()),
         escalate_after_s=inner.value("escalate_after", values.duration(1.0), 1800.0),
+        templates=_path(inner, "templates", directory),
     )
 
 
