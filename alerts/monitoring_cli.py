@@ -1,7 +1,8 @@
-"""`tabuah monitoring`: what Prometheus and Alertmanager need, written into a folder."""
+"""`tabuah monitoring`: what Prometheus, Alertmanager and Grafana need, written into a folder."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -12,6 +13,7 @@ import click
 from alerts import monitoring as made
 from alerts.monitoring import Places
 from inventory.load import load
+from inventory.model import Language
 from tabuah.address import host_port
 from tabuah.errors import ConfigError, TabuahError
 from tabuah.options import inventory_option
@@ -19,7 +21,7 @@ from tabuah.options import inventory_option
 
 @click.group(no_args_is_help=True)
 def monitoring() -> None:
-    """Prometheus and Alertmanager beside tabuah."""
+    """Prometheus, Alertmanager and Grafana beside tabuah."""
 
 
 @monitoring.command()
@@ -55,6 +57,12 @@ def monitoring() -> None:
     help="May be given several times: all members of one cluster.",
 )
 @click.option(
+    "--lang",
+    "language",
+    type=click.Choice([each.value for each in Language]),
+    help="Of the dashboards; the inventory's if not given.",
+)
+@click.option(
     "--runbooks",
     metavar="URL",
     default="",
@@ -68,9 +76,10 @@ def export(
     https: bool,
     token_file: str,
     alertmanagers: tuple[str, ...],
+    language: str | None,
     runbooks: str,
 ) -> None:
-    r"""Write rules, runbooks, and configurations of Prometheus and Alertmanager.
+    r"""Write rules, runbooks, dashboards, and configurations of Prometheus and Alertmanager.
 
     An objective in the inventory at which an alert could never fire is refused.
 
@@ -85,19 +94,23 @@ def export(
     Then:
       promtool check config monitoring/prometheus.yml
       amtool check-config monitoring/alertmanager.yml
+      cp -r monitoring/grafana/provisioning/* /etc/grafana/provisioning/
+      cp -r monitoring/grafana/dashboards /var/lib/grafana/tabuah
     """
     for place in (collector, *alertmanagers):
         _check_place(place)
     if runbooks and not runbooks.startswith(("http://", "https://")):
         raise click.BadParameter("write a URL that begins with http:// or https://")
-    problems = made.unreachable(load(directory))
+    inventory = load(directory)
+    problems = made.unreachable(inventory)
     if problems:
         raise ConfigError(problems)
     places = Places(
         collector, "https" if https else "http", token_file, tuple(alertmanagers), runbooks
     )
     try:
-        for name, text in _texts(places):
+        boards = _grafana(language or inventory.language.value)
+        for name, text in itertools.chain(_texts(places), boards):
             path = out / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
@@ -128,6 +141,16 @@ def _texts(places: Places) -> Iterator[tuple[str, str]]:
         yield f"rules/{rule_file.name}", made.rules(rule_file.read_text("utf-8"), places)
     for runbook in _sorted(package / "runbooks", ".md"):
         yield f"rules/runbooks/{runbook.name}", runbook.read_text("utf-8")
+
+
+def _grafana(language: str) -> Iterator[tuple[str, str]]:
+    package = files("alerts")
+    for board in _sorted(package / "grafana" / "dashboards" / language, ".json"):
+        yield f"grafana/dashboards/{board.name}", board.read_text("utf-8")
+    for kind in ("dashboards", "datasources"):
+        name = f"provisioning/{kind}/tabuah.yml"
+        text = (package / "examples" / "grafana" / f"{kind}.yml").read_text("utf-8")
+        yield f"grafana/{name}", text
 
 
 def _sorted(folder: Traversable, suffix: str) -> list[Traversable]:

@@ -37,7 +37,7 @@ KEPT_OF_SITE = (
     *("ups", "hours", "circuits"),
 )
 CONTRACT: Json = {
-    "bandwidth": {"down": 20, "up": 20},
+    "bandwidth": {"down": 1000, "up": 1000},
     "sla": {
         "availability": 0.995,
         "monthly_fee": 10_000_000,
@@ -47,7 +47,10 @@ CONTRACT: Json = {
         "exclusions": ["maintenance", "power"],
     },
 }
-"""Made up, so that the report of a demo has money in it: no one's contract."""
+"""Made up, so that the report of a demo has money in it: no one's contract.
+
+So much bandwidth because snmpd counts this machine's loopback, on which all offices live.
+"""
 PROBE_COUNT = 5
 """Packets in a run of the `udp` probe: loss shows in steps of a fifth."""
 

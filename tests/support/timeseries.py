@@ -77,9 +77,16 @@ scrape_configs:
     static_configs: [{{targets: {targets}}}]
 """
     )
+    with prometheus_of(folder, "--web.enable-remote-write-receiver", port=port) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def prometheus_of(folder: Path, *words: str, port: int | None = None) -> Iterator[Database]:
+    """Give a Prometheus of the prometheus.yml in a folder."""
     with _running(
-        *("prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}"),
-        "--web.enable-remote-write-receiver",
+        *("prometheus", f"--config.file={folder / 'prometheus.yml'}"),
+        *(f"--storage.tsdb.path={folder / 'tsdb'}", *words),
         address="--web.listen-address=127.0.0.1:",
         ready="-/ready",
         port=port,
