@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
     from collector.clerk import Clerk
     from collector.committer import Commit, Committer
-    from collector.delivery import Address
+    from collector.delivery import Address, Datagram
     from collector.identity import EngineClock, Identity
     from collector.incident_rows import Noted
     from collector.judgement.tracking import Incident
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from collector.receiver import ReceiverSocket
     from collector.store import Store
     from inventory.model import Inventory
+    from tabuah.snmp.usm import EngineTime
 
 log = logging.getLogger(__name__)
 
@@ -142,27 +143,22 @@ class Collector:
 
     # --- the line -----------------------------------------------------------------------
 
-    def handle(self, datagram: bytes, source: Address) -> None:
-        """Take one datagram to the store's queue, or refuse it."""
+    def handle(self, arrived: Sequence[Datagram]) -> None:
+        """Take datagrams to the store's queue, or refuse them.
+
+        Step by step, all of them through each: its code is then at hand in the processor, which
+        saves a third of what a report costs one by one.
+        """
         now, now_ms = time.monotonic(), self.now_ms()
-        inform = self._receiver.receive(datagram, self._clock.at(now), now, str(source[0]))
-        if isinstance(inform, Refused):
-            self._refuse(inform, source)
-        elif inform.own is None and not notification.is_report(inform.varbinds):
-            self._answer(inform, source, echo=True)
-        else:
-            self._keys.heard(inform.user.name)
-            delivery = self._judge(inform, source, now_ms, now)
-            if delivery is None:
-                return
-            if not delivery.rows:
-                # Known: nothing to write. What is not on disk yet is answered when it is, to
-                # the first that brought it. A flood of replays takes no room in the queue.
-                self._acknowledge(delivery)
-            elif not self.committer.submit(delivery):
-                self.forget([delivery])
-            for kept in delivery.live:
-                self._hear(kept, now)
+        engine_time = self._clock.at(now)
+        each = self.mishaps.each
+        opened = each("datagram", lambda one: self._open(one, engine_time, now), arrived)
+        informs = [one for one in opened if one is not None]
+        judged = each("datagram", lambda one: self._judge(*one, now_ms, now), informs)
+        deliveries = [one for one in judged if one is not None]
+        each("datagram", self._submit, deliveries)
+        live = [kept for delivery in deliveries for kept in delivery.live]
+        each("datagram", lambda kept: self._hear(kept, now), live)
 
     def committed(self, commit: Commit) -> None:
         """Answer what is on disk."""
@@ -187,6 +183,21 @@ class Collector:
                 self._announce(incident)
 
     # --- its steps ----------------------------------------------------------------------
+
+    def _open(
+        self, arrived: Datagram, engine_time: EngineTime, now: float
+    ) -> tuple[Inform, Address] | None:
+        """Return the inform that a datagram is, if it is authentic and brings reports."""
+        datagram, source = arrived
+        inform = self._receiver.receive(datagram, engine_time, now, str(source[0]))
+        if isinstance(inform, Refused):
+            self._refuse(inform, source)
+        elif inform.own is None and not notification.is_report(inform.varbinds):
+            self._answer(inform, source, echo=True)
+        else:
+            self._keys.heard(inform.user.name)
+            return inform, source
+        return None
 
     def _refuse(self, refused: Refused, source: Address) -> None:
         self.own.count("resync" if refused.resync else OUTCOMES[refused.reason])
@@ -240,6 +251,14 @@ class Collector:
             if not brought.history:
                 self._look_for_clone(row, now)
         return Delivery(inform, source, tuple(known), tuple(rows), tuple(live))
+
+    def _submit(self, delivery: Delivery) -> None:
+        if not delivery.rows:
+            # Known: nothing to write. What is not on disk yet is answered when it is, to
+            # the first that brought it. A flood of replays takes no room in the queue.
+            self._acknowledge(delivery)
+        elif not self.committer.submit(delivery):
+            self.forget([delivery])
 
     def _look_for_clone(self, row: Row, now: float) -> None:
         measured = now - (row.received_ms - row.time_ms) / 1000

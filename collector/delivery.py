@@ -11,6 +11,8 @@ from tabuah.snmp.receiver import Inform
 
 Address = tuple[str, int] | tuple[str, int, int, int]
 """As the socket gives it: IPv4, or IPv6 with flow and scope."""
+Datagram = tuple[bytes, Address]
+"""What came, and from where; or what is to leave, and where to."""
 
 
 class Delivery(NamedTuple):

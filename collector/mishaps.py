@@ -8,17 +8,18 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, TypeVar
 
 from collector.seldom import Seldom
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
 log = logging.getLogger(__name__)
 
-P = ParamSpec("P")
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Mishaps:
@@ -43,16 +44,15 @@ class Mishaps:
             text = "%s: unexpected, %d times; please report this"
             log.error(text, where, times, exc_info=error)
 
-    def guarded(self, where: str, work: Callable[P, None]) -> Callable[P, None]:
-        """Return `work`, from which no exception comes."""
-
-        def guard(*args: P.args, **kwargs: P.kwargs) -> None:
+    def each(self, where: str, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """Return what `work` made of each item; one at which it failed is left out."""
+        made = []
+        for item in items:
             try:
-                work(*args, **kwargs)
+                made.append(work(item))
             except Exception as error:  # noqa: BLE001 - this is where it is caught
                 self.note(where, error)
-
-        return guard
+        return made
 
 
 class _Guard:

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Final
 from tabuah.errors import TabuahError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from collector.delivery import Address
+    from collector.delivery import Address, Datagram
 
 log = logging.getLogger(__name__)
 
@@ -56,10 +56,16 @@ class ReceiverSocket:
         self,
         host: str,
         port: int,
-        take: Callable[[bytes, Address], None],
+        take: Callable[[Sequence[Datagram]], None],
         passed_over: Callable[[int], None],
     ) -> None:
-        """Bind and begin to read; `passed_over` is told how many datagrams were.
+        """Bind and begin to read.
+
+        Args:
+            host: an address of this machine.
+            port: 0 = a free one.
+            take: given the datagrams that wait, `DRAIN_MOST` at a time.
+            passed_over: told how many datagrams were.
 
         Raises:
             TabuahError: the address cannot be had.
@@ -102,9 +108,10 @@ class ReceiverSocket:
         self._socket.close()
 
     def _drain(self) -> None:
-        receive, take = self._socket.recvfrom, self._take
+        receive = self._socket.recvfrom
         most = _ANY
         passed_over = 0
+        taken: list[Datagram] = []
         for number in range(DRAIN_MOST):
             try:
                 datagram, source = receive(65_535)
@@ -118,9 +125,11 @@ class ReceiverSocket:
             if len(datagram) > most:
                 passed_over += 1
             else:
-                take(datagram, source)
+                taken.append((datagram, source))
         if passed_over:
             self._passed_over(passed_over)
+        if taken:
+            self._take(taken)
 
     def _waited_s(self) -> float:
         """Return how long the datagram that was read last had waited; 0 where nobody can say."""

@@ -164,7 +164,7 @@ class Program:
         with contextlib.ExitStack() as doors:
             collector.socket = ReceiverSocket(
                 *options.listen,
-                mishaps.guarded("datagram", collector.handle),
+                collector.handle,
                 lambda count: collector.own.count("overdue", count),
             )
             doors.callback(collector.socket.close)

@@ -110,9 +110,8 @@ async def test_a_report_upon_one_that_is_not_held_is_declined_and_counted(lone: 
         office.site, 1, facts, [office.packed(3)], history=False, base=office.packed(2)
     )
     now = lone.clock.monotonic()
-    lone.collector.handle(
-        office._client.send(Pdu(PduType.INFORM, 3, varbinds=binds), now), ("127.0.0.1", 5000)
-    )
+    datagram = office._client.send(Pdu(PduType.INFORM, 3, varbinds=binds), now)
+    lone.collector.handle([(datagram, ("127.0.0.1", 5000))])
     (declined,) = lone.socket.sent
     answer = office._client.receive(declined, now)
     assert isinstance(answer, Answered)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections.abc import Sequence
 
 import pytest
 
 from collector import receiver
-from collector.delivery import Address
+from collector.delivery import Datagram
 from collector.receiver import ReceiverSocket
 from tests.support.centre import until
 
@@ -22,8 +23,8 @@ async def test_while_much_waits_the_past_is_passed_over_and_the_present_taken(
     taken: list[int] = []
     passed_over: list[int] = []
 
-    def take(datagram: bytes, _: Address) -> None:
-        taken.append(len(datagram))
+    def take(arrived: Sequence[Datagram]) -> None:
+        taken.extend(len(datagram) for datagram, _ in arrived)
 
     opened = ReceiverSocket("127.0.0.1", 0, take, passed_over.append)
     try:
@@ -48,8 +49,8 @@ async def test_what_waited_too_long_is_passed_over_and_what_came_since_is_taken(
     taken: list[bytes] = []
     passed_over: list[int] = []
 
-    def take(datagram: bytes, _: Address) -> None:
-        taken.append(datagram)
+    def take(arrived: Sequence[Datagram]) -> None:
+        taken.extend(datagram for datagram, _ in arrived)
 
     opened = ReceiverSocket("127.0.0.1", 0, take, passed_over.append)
     try:

@@ -22,13 +22,8 @@ def test_what_nobody_foresaw_is_counted_each_time_and_logged_once(
     counted: list[str] = []
     mishaps = Mishaps(counted.append)
 
-    def work(value: str) -> None:
-        int(value)
-
-    guarded = mishaps.guarded("datagram", work)
     with caplog.at_level(logging.ERROR):
-        for value in ("1", "x", "y"):
-            guarded(value)
+        assert mishaps.each("datagram", int, ("1", "x", "2", "y")) == [1, 2]
     assert counted == ["datagram", "datagram"]
     (record,) = caplog.records
     assert "datagram: unexpected" in record.message

@@ -103,7 +103,7 @@ class Office:
         )
         pdu = Pdu(PduType.INFORM, reports[0].seq, varbinds=binds)
         now = self._centre.clock.monotonic()
-        self._centre.collector.handle(self._client.send(pdu, now), SOURCE)
+        self._centre.collector.handle([(self._client.send(pdu, now), SOURCE)])
         self.listen()
 
     def listen(self) -> None:
@@ -116,7 +116,7 @@ class Office:
                     self.acknowledged.add(pdu.request_id)
                 case Transmit(again):
                     sent.remove(datagram)
-                    self._centre.collector.handle(again, SOURCE)
+                    self._centre.collector.handle([(again, SOURCE)])
                     self.listen()
 
 
