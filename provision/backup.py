@@ -36,6 +36,13 @@ class Repository:
         for name, text in names.items():
             (place / name).write_text(text, encoding="utf-8")
 
+    def read(self, site: str, device: str) -> Mapping[str, str]:
+        """Return the files of a device as they were kept last; none where it never was."""
+        place = self.folder / site / device
+        if not place.is_dir():
+            return {}
+        return {file.name: file.read_text(encoding="utf-8") for file in place.iterdir()}
+
     def commit(self, why: str) -> list[str]:
         """Commit what changed; return the files that did, none when nothing did.
 

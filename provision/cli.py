@@ -363,6 +363,8 @@ def drift(
 ) -> None:
     """Show in what gateways differ from what was last confirmed on them.
 
+    Those of platforms that are never pushed to are compared with their last backup.
+
     \b
     Exit code: 0 none differs; 1 one does, or could not be read; 3 nothing was ever confirmed.
     """  # noqa: D301 - see above
@@ -370,9 +372,18 @@ def drift(
     found, failed = [], False
     with closing(Journal(workshop.folder)) as journal:
         last = journal.confirmed()
-    known = [pair for pair in workshop.chosen(sites) if (pair[0].code, pair[1].name) in last]
-    if not known:
+    chosen = workshop.chosen(sites)
+    known = [pair for pair in chosen if (pair[0].code, pair[1].name) in last]
+    kept = driving.kept(workshop, chosen)
+    if not known and not kept:
         raise NothingMatchedError("nothing was ever confirmed on these gateways")
+    compared = driving.read_each(workshop, [(site, device) for site, device, _ in kept])
+    for (site, device, before), now in zip(kept, compared, strict=True):
+        if isinstance(now, TabuahError):
+            click.echo(str(now), err=True)
+            failed = True
+        elif changes := compare(before, now):
+            found.append((site.code, device.name, changes))
     for site, device in known:
         facts: Any = last[site.code, device.name].facts
         try:
@@ -412,12 +423,13 @@ def backup(context: click.Context, sites: tuple[str, ...], directory: Path, data
     workshop = Workshop.open(directory, data)
     repository = Repository(workshop.folder / "backup")
     failed = False
-    for one in driving.look_at_each(workshop, workshop.chosen(sites)):
-        if isinstance(one, Prepared):
-            repository.write(one.site.code, one.device.name, one.before_masked)
-        else:
+    chosen = workshop.chosen(sites)
+    for (site, device), one in zip(chosen, driving.read_each(workshop, chosen), strict=True):
+        if isinstance(one, TabuahError):
             click.echo(str(one), err=True)
             failed = True
+        else:
+            repository.write(site.code, device.name, one)
     for name in repository.commit(f"backup {rfc3339(wall_ms())}"):
         click.echo(name)
     if failed:

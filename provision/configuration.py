@@ -1,6 +1,7 @@
 """A device's configuration as sections of text, and what makes two of them equal. Pure.
 
-A section is named by what it configures: `ip`, `sysctl`, `nftables`, `frr`, or the path of a file.
+A section is named by what it configures: `ip`, `sysctl`, `nftables`, `frr` or the path of a file on
+Linux, `uci/PACKAGE` on OpenWrt, `ros/MENU` on RouterOS, `running` where there is one text for all.
 Two texts are equal when their normal forms are: order and comments mean nothing where the device
 itself does not keep them.
 """
@@ -12,7 +13,12 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from provision.routeros import menu
+
 Sections = Mapping[str, str]
+
+OF_LINUX = ("ip", "sysctl", "nftables", "frr")
+"""The parts of a Linux gateway that are no files."""
 
 _FRR_IGNORED = (
     "!",
@@ -49,6 +55,8 @@ class Scope:
     files: tuple[ManagedFile, ...] = ()
     nftables: bool = False
     frr: bool = False
+    sections: tuple[str, ...] = ()
+    """What other platforms name: packages of UCI, menus of RouterOS."""
 
 
 def normal(sections: Sections) -> dict[str, tuple[str, ...]]:
@@ -59,13 +67,15 @@ def normal(sections: Sections) -> dict[str, tuple[str, ...]]:
 def normal_section(name: str, text: str) -> tuple[str, ...]:
     """Return one section's lines in the form in which equal ones are equal."""
     lines = [line.rstrip() for line in text.splitlines()]
-    match name:
+    match name.partition("/")[0]:
         case "ip" | "sysctl":
             return tuple(sorted(" ".join(line.split()) for line in lines if _says(line)))
         case "frr":
             return _normal_frr(lines)
-        case "nftables":
+        case "nftables" | "uci" | "running":
             return tuple(line for line in lines if line)
+        case "ros":
+            return menu.normal(text, name)
         case _:
             return tuple(lines)
 

@@ -1,15 +1,18 @@
 """How a platform keeps the table of `provision.states`: one module for each, of this shape.
 
 Here are only values and the shape; `provision.linux.gateway` is the first. A platform whose own
-primitive undoes a change (`commit confirmed` and its like) implements the same calls by it.
+primitive undoes a change (`commit confirmed` and its like) implements the same calls by it. One
+that is only read (`provision.console`) is a `Reader`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol
 
 from provision.configuration import Scope, Sections
+from provision.lint import Finding, Needs
 from provision.session import Session
 from provision.states import Marker
 
@@ -48,10 +51,39 @@ class Armed:
     """The change as it has arrived there."""
 
 
-class Dialect(Protocol):
-    """One platform."""
+class Way(Enum):
+    """How commands reach a device over SSH."""
 
-    name: str
+    SHELL = "shell"
+    """Each on a channel of its own, to a shell: with an exit code, by root or through sudo."""
+    CHANNEL = "channel"
+    """Each on a channel of its own, to what is no shell and tells no exit code."""
+    PROMPT = "prompt"
+    """At netmiko's prompt, one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What netmiko calls the platform, and how it is spoken to."""
+
+    device_type: str
+    way: Way
+    wrong: str = "$."
+    """At a prompt: a pattern of what it says to a command that it refuses; `$.` = nothing."""
+
+
+class Reader(Protocol):
+    """A platform that can be read."""
+
+    @property
+    def name(self) -> str:
+        """Return what the docs call it."""
+        ...
+
+    @property
+    def login(self) -> Login:
+        """Return how a session is opened."""
+        ...
 
     def read(self, session: Session, scope: Scope) -> Sections:
         """Return what the device runs; nothing is changed on it."""
@@ -62,6 +94,22 @@ class Dialect(Protocol):
 
         Raises:
             RefusedError: the device does not understand it.
+        """
+        ...
+
+    def lint(self, before: Sections, wanted: Sections, needs: Needs) -> list[Finding]:
+        """Return what speaks against running `wanted` on a device that runs `before`."""
+        ...
+
+
+class Dialect(Reader, Protocol):
+    """A platform that undoes a change alone."""
+
+    def lacks(self, session: Session) -> str:
+        """Return what this very device lacks of a whole dead-man, in words; empty = nothing.
+
+        Raises:
+            RefusedError: no push to it is possible at all.
         """
         ...
 

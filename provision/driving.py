@@ -5,15 +5,18 @@ from __future__ import annotations
 import secrets
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import click
 
 from inventory.model import Device, Site
 from provision import masking, plan
+from provision.backup import Repository
+from provision.console import Console
 from provision.journal import Journal, Transaction
 from provision.means import Means
 from provision.pusher import Pusher
@@ -23,6 +26,8 @@ from provision.states import State
 from provision.workshop import Prepared, Workshop, scope_facts, scope_of
 from tabuah.errors import TabuahError
 from tabuah.wall import wall_ms
+
+T = TypeVar("T")
 
 AT_ONCE = 8
 """Connections; more of them time out on a small machine."""
@@ -34,8 +39,7 @@ def look_at(workshop: Workshop, site: Site, device: Device) -> Prepared:
     Raises:
         ConfigError, RefusedError, OutOfReachError: see `Workshop.prepare`.
     """
-    target = workshop.target(site, device)
-    with closing(target.connect()) as session:
+    with closing(workshop.enter(site, device)) as session:
         return workshop.prepare(site, device, session)
 
 
@@ -43,11 +47,40 @@ def look_at_each(
     workshop: Workshop, chosen: Sequence[tuple[Site, Device]]
 ) -> list[Prepared | TabuahError]:
     """Return each device as it is and as it is to be, or why it cannot be said; in their order."""
+    return _each(chosen, lambda site, device: look_at(workshop, site, device))
 
-    def one(pair: tuple[Site, Device]) -> Prepared | TabuahError:
+
+def read_each(
+    workshop: Workshop, chosen: Sequence[tuple[Site, Device]]
+) -> list[Mapping[str, str] | TabuahError]:
+    """Return what each device runs, masked, or why it cannot be read; in their order."""
+
+    def one(site: Site, device: Device) -> Mapping[str, str]:
+        with closing(workshop.enter(site, device)) as session:
+            return workshop.running(site, device, session)
+
+    return _each(chosen, one)
+
+
+def kept(
+    workshop: Workshop, chosen: Sequence[tuple[Site, Device]]
+) -> list[tuple[Site, Device, Mapping[str, str]]]:
+    """Return the devices that are never pushed to, each with its last backup."""
+    read_only = [(s, d) for s, d in chosen if isinstance(workshop.reader(s, d), Console)]
+    if not read_only:
+        return []
+    repository = Repository(workshop.folder / "backup")
+    found = [(s, d, repository.read(s.code, d.name)) for s, d in read_only]
+    return [one for one in found if one[2]]
+
+
+def _each(
+    chosen: Sequence[tuple[Site, Device]], act: Callable[[Site, Device], T]
+) -> list[T | TabuahError]:
+    def one(pair: tuple[Site, Device]) -> T | TabuahError:
         site, device = pair
         try:
-            return look_at(workshop, site, device)
+            return act(site, device)
         except (RefusedError, OutOfReachError) as error:
             return type(error)(f"{site.code}: {device.name}: {error}")
         except TabuahError as error:
@@ -84,6 +117,11 @@ def push_one(
         raise RefusedError("templates or variables have changed since; plan again")
     if prepared.errors:
         raise RefusedError("; ".join(prepared.errors))
+    if prepared.lacks and entry.risk is Risk.A and not at_site:
+        raise RefusedError(
+            f"this can cut the office off, and its gateway cannot undo it for sure: "
+            f"{prepared.lacks}; push it with --at-site when someone stands there"
+        )
     tx = f"{datetime.now(UTC):%Y%m%d%H%M%S}-{secrets.token_hex(3)}"
     hidden = prepared.rendered.secrets
     with closing(Journal(workshop.folder)) as journal, workshop.owning(tx):

@@ -16,9 +16,11 @@ _SHORTEST = 4
 """A shorter secret would blot out half the text; it is refused when it is read."""
 
 _KNOWN = re.compile(
-    r"(?im)^(?P<head>.*?\b(?:password|passwd|secret|psk|preshared-?key|presharedkey|privatekey|"
-    r"community|rocommunity|rwcommunity|key-string|authpass|privpass)\b"
-    r"[ \t]*[=:]?[ \t]*(?:\d[ \t]+)?)(?P<secret>\"[^\"\n]+\"|[^\s\"{;]+)"
+    r"(?i)(?P<head>(?:\b|_)(?:password|passwd|secret|psk|passphrase|cipher|"
+    r"(?:private|preshared|pre-shared|shared|authentication)[-_]?key|(?<=option )key|"
+    r"community|rocommunity|rwcommunity|key-string|auth[-_]?pass|priv[-_]?pass)\b'?"
+    r"(?:[ \t]*[=:][ \t]*|[ \t]+)(?:\d[ \t]+)?)"
+    r"(?P<secret>\"[^\"\n]+\"|'[^'\n]+'|[^\s\"'{;]+)"
 )
 """How configurations that we did not write spell their secrets."""
 _SNMP_USER = re.compile(r"(?im)^(\s*createUser\s+\S+\s+\S+\s+)(\S+)(\s+\S+\s+)(\S+)")
@@ -49,9 +51,10 @@ def mask(text: str, secrets: Iterable[str], key: bytes) -> str:
 
     def hidden(word: str) -> str:
         """Return a word's name, between its quotes; one that is a name already as it is."""
-        inner = word.strip('"')
+        quote = word[0] if word[0] in "\"'" else ""
+        inner = word.strip(quote) if quote else word
         made = inner if inner.startswith("‹") else name(inner, key)
-        return f'"{made}"' if word.startswith('"') else made
+        return f"{quote}{made}{quote}"
 
     def hide(match: re.Match[str]) -> str:
         return match["head"] + hidden(match["secret"])

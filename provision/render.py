@@ -15,9 +15,8 @@ by users, C harms nobody.
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
@@ -30,25 +29,15 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from inventory.model import Device, Inventory, Site
 from inventory.secret import SecretRef
 from provision import masking
-from provision.configuration import ManagedFile, Scope
+from provision.configuration import OF_LINUX, ManagedFile, Scope
+from provision.filters import one_line
+from provision.kits import Kit, kit
 from provision.settings import Settings, Value
 from tabuah.errors import ConfigError, Problem, did_you_mean
 from tabuah.sandbox import sandbox
 
-FIXED = ("ip", "sysctl", "nftables", "frr")
 _HEAD = re.compile(r"\{#\s*(?P<said>.*?)\s*#\}\n?")
-_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
-_WORD = re.compile(r"[^\s\"'`$\\;{}|&<>]{1,256}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 _SYSCTL = re.compile(r"^\s*([a-z0-9_.*/-]+)\s*=", re.MULTILINE)
-
-ROLES: Mapping[str, tuple[str, ...]] = {
-    "gateway": (
-        *("addresses", "sysctl", "firewall", "nat", "qos", "frr", "pppoe", "lte", "wireguard"),
-        *("dhcp", "dns", "vlans", "banner", "ntp", "syslog", "snmp"),
-    )
-}
-"""What a device of a role is assembled from, where the settings say nothing else."""
 
 
 class Risk(Enum):
@@ -105,18 +94,22 @@ def render(inventory: Inventory, settings: Settings, site: Site, device: Device)
     where = f"site {site.code}: device {device.name}"
     secrets: set[str] = set()
     values = _values(inventory, settings, site, device, secrets)
-    names = settings.roles.get(device.role.value, ROLES.get(device.role.value, ()))
+    ours = kit(device.platform)
+    names = settings.roles.get(device.role.value, ours.roles.get(device.role.value, ()))
     if not names:
-        what = f"no templates are known for the role '{device.role.value}'"
+        what = (
+            f"no templates are known for the role '{device.role.value}' on {ours.platform}: name "
+            "yours under 'roles' in provision/settings.yaml"
+        )
         raise ConfigError([Problem(where, what)])
     sections: dict[str, list[str]] = {}
     fragments, managed = [], []
     for name in names:
-        template = _template(device.platform or "linux", name, settings.folder, where)
+        template = _template(ours, name, settings.folder, where)
         if any(_absent(values.get(word)) for word in template.when):
             continue
         try:
-            text = _environment().from_string(template.text).render(values)
+            text = _environment(ours.platform).from_string(template.text).render(values)
         except TemplateError as error:
             what = f"template {name}: {error.message or type(error).__name__}"
             raise ConfigError([Problem(where, what)]) from error
@@ -124,7 +117,7 @@ def render(inventory: Inventory, settings: Settings, site: Site, device: Device)
             raise ConfigError([Problem(where, f"template {name}: {error}")]) from error
         sections.setdefault(template.section, []).append(text.strip("\n") + "\n")
         fragments.append(Fragment(name, template.section, template.risk))
-        if template.section not in FIXED:
+        if template.section.startswith("/"):
             managed.append(ManagedFile(template.section, template.mode))
     texts = {section: "".join(parts) for section, parts in sections.items()}
     _refuse_short(secrets, where)
@@ -134,6 +127,7 @@ def render(inventory: Inventory, settings: Settings, site: Site, device: Device)
         files=tuple(dict.fromkeys(managed)),
         nftables="nftables" in texts,
         frr="frr" in texts,
+        sections=tuple(name for name in texts if name not in OF_LINUX and name[0] != "/"),
     )
     if "ip" in texts and not device.interfaces:
         what = "name its interfaces in the inventory: addresses of others are not touched"
@@ -193,32 +187,16 @@ def _refuse_short(secrets: set[str], where: str) -> None:
         raise ConfigError([Problem(where, what)])
 
 
-def _template(platform: str, name: str, folder: Path, where: str) -> _Template:
-    own = folder / "templates" / platform / f"{name}.j2"
-    ours = files("provision").joinpath("templates", platform, f"{name}.j2")
-    try:
-        if own.is_file():
-            text = own.read_text(encoding="utf-8")
-        elif ours.is_file():
-            text = ours.read_text(encoding="utf-8")
-        else:
-            known = sorted(
-                entry.name.removesuffix(".j2")
-                for entry in files("provision").joinpath("templates", platform).iterdir()
-            )
-            what = f"no template '{name}' for {platform}{did_you_mean(name, known)}"
-            raise ConfigError([Problem(where, what)])
-    except OSError as error:
-        what = f"no templates for the platform '{platform}': {error.strerror}"
-        raise ConfigError([Problem(where, what)]) from error
+def _template(ours: Kit, name: str, folder: Path, where: str) -> _Template:
+    text = _text(ours, name, folder, where)
     head = _HEAD.match(text)
     said = dict(re.findall(r"(\w+):\s*(\S+)", head["said"])) if head else {}
     if head is None or "section" not in said or said.get("risk") not in Risk.__members__:
         what = f"template {name}: begins with no line like {{# section: nftables  risk: A #}}"
         raise ConfigError([Problem(where, what)])
     section = said["section"]
-    if section not in FIXED and not section.startswith("/etc/"):
-        what = f"template {name}: section '{section}' is neither one of ours nor a file in /etc"
+    if ours.sections.fullmatch(section) is None:
+        what = f"template {name}: section '{section}' is not {ours.what}"
         raise ConfigError([Problem(where, what)])
     return _Template(
         name,
@@ -230,75 +208,27 @@ def _template(platform: str, name: str, folder: Path, where: str) -> _Template:
     )
 
 
+def _text(ours: Kit, name: str, folder: Path, where: str) -> str:
+    """Return a template's text: the administrator's own, or ours."""
+    shipped = files("provision").joinpath("templates")
+    known = set()
+    try:
+        for place in (folder / "templates", shipped):
+            for platform in ours.folders:
+                here = place.joinpath(platform)
+                if here.joinpath(f"{name}.j2").is_file():
+                    return here.joinpath(f"{name}.j2").read_text(encoding="utf-8")
+                if here.is_dir():
+                    known |= {entry.name.removesuffix(".j2") for entry in here.iterdir()}
+    except OSError as error:
+        what = f"template {name} cannot be read: {error.strerror}"
+        raise ConfigError([Problem(where, what)]) from error
+    what = f"no template '{name}' for {ours.platform}{did_you_mean(name, sorted(known))}"
+    raise ConfigError([Problem(where, what)])
+
+
 @cache
-def _environment() -> ImmutableSandboxedEnvironment:
-    made = sandbox(_one_line)
-    made.filters.update(_FILTERS)
+def _environment(platform: str) -> ImmutableSandboxedEnvironment:
+    made = sandbox(one_line)
+    made.filters.update(kit(platform).filters)
     return made
-
-
-def _one_line(value: object) -> object:
-    if isinstance(value, str) and _CONTROL.search(value):
-        raise ValueError("a value holds a line end or a control character")
-    return value
-
-
-def _checked(pattern: re.Pattern[str], what: str) -> Callable[[object], str]:
-    def check(value: object) -> str:
-        text = str(value)
-        if pattern.fullmatch(text) is None:
-            raise ValueError(f"'{text}' is no {what}")
-        return text
-
-    return check
-
-
-def _interface(value: object) -> str:
-    text = str(value)
-    if not 1 <= len(text) <= 15 or _NAME.fullmatch(text) is None:
-        raise ValueError(f"'{text}' is no interface of Linux (15 letters, digits, _ . : -)")
-    return text
-
-
-def _address(value: object) -> str:
-    return str(ipaddress.ip_address(str(value)))
-
-
-def _interface_address(value: object) -> str:
-    return str(ipaddress.ip_interface(str(value)))
-
-
-def _network(value: object) -> str:
-    return str(ipaddress.ip_network(str(value), strict=False))
-
-
-def _host(value: object) -> str:
-    """Return the address without its prefix length."""
-    return str(ipaddress.ip_interface(str(value)).ip)
-
-
-def _port(value: object) -> str:
-    number = int(str(value))
-    if not 1 <= number <= 65535:
-        raise ValueError(f"'{value}' is no port")
-    return str(number)
-
-
-def _quoted(value: object) -> str:
-    text = str(value)
-    if '"' in text or "\\" in text:
-        raise ValueError("a value between quotes holds a quote or a backslash itself")
-    return f'"{text}"'
-
-
-_FILTERS: Mapping[str, Callable[[object], str]] = {
-    "name": _checked(_NAME, "name (letters, digits, _ . : -)"),
-    "word": _checked(_WORD, "single word"),
-    "interface": _interface,
-    "address": _address,
-    "interface_address": _interface_address,
-    "network": _network,
-    "host": _host,
-    "port": _port,
-    "quoted": _quoted,
-}

@@ -36,6 +36,15 @@ class Session(Protocol):
         """
         ...
 
+    def put(self, path: str, text: str, limit_s: float = 30.0) -> str:
+        """Write a file on the device, and return it as it is there now.
+
+        Raises:
+            OutOfReachError: the session broke.
+            RefusedError: the device takes no files.
+        """
+        ...
+
     def close(self) -> None:
         """End it."""
         ...

@@ -1,30 +1,35 @@
 """Connections to devices by netmiko: strict host keys, and errors by what is wrong.
 
-netmiko is imported when the first device is connected: it takes a second and 46 MB. Commands run
-on channels of their own, not in netmiko's shell: a channel has an exit code, an end, and no prompt.
+netmiko is imported when the first device is connected: it takes a second and 46 MB. What we push to
+gets each command on a channel of its own, not in netmiko's shell: a channel has an end and no
+prompt, so that no echo, page or safe mode can stand between a question and its answer.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import socket
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provision.session import OutOfReachError, Ran, RefusedError
+from provision.dialect import Login, Way
+from provision.session import OutOfReachError, Ran, RefusedError, Session
 from tabuah.address import address_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import paramiko
+    from netmiko import BaseConnection
 
 CONNECT_S = 20.0
 _CHUNK = 32768
+_LINUX = Login("linux", Way.SHELL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +66,14 @@ class SshSession:
         place: Place,
         close: Callable[[], None],
         tell: Callable[[str], None] = lambda _words: None,
+        way: Way = Way.SHELL,
     ) -> None:
         self._client = client
         self._place = place
         self._close = close
         self._tell = tell
-        self._root = place.user == "root"
+        self._way = way
+        self._prefix = "sudo -n " if way is Way.SHELL and place.user != "root" else ""
 
     def run(self, command: str, stdin: str = "", limit_s: float = 30.0) -> Ran:
         """Return the ended command.
@@ -84,12 +91,12 @@ class SshSession:
                 raise OutOfReachError(f"{self._place}: the session is gone")
             channel = transport.open_session(timeout=limit_s)
             channel.settimeout(limit_s)
-            channel.exec_command(command if self._root else f"sudo -n {command}")
+            channel.exec_command(self._prefix + command)
             channel.sendall(stdin.encode())
             channel.shutdown_write()
             out = _read(channel.recv, began + limit_s)
             err = _read(channel.recv_stderr, began + limit_s)
-            code = _exit_code(channel, began + limit_s)
+            code = _exit_code(channel, began + limit_s, self._way)
             channel.close()
         except (OSError, EOFError, paramiko.SSHException) as error:
             self._tell(f"{verb}: the session broke: {error}")
@@ -99,6 +106,86 @@ class SshSession:
         self._tell(f"{verb}: exit {code}\n{err}")
         return Ran(code, out, err)
 
+    def put(self, path: str, text: str, limit_s: float = 30.0) -> str:
+        """Write a file on the device by SFTP, and return it as it is there now.
+
+        Raises:
+            OutOfReachError: the session broke.
+            RefusedError: the device takes no files.
+        """
+        import paramiko  # noqa: PLC0415
+
+        transport = self._client.get_transport()
+        if transport is None or not transport.is_active():
+            raise OutOfReachError(f"{self._place}: the session is gone")
+        try:
+            channel = transport.open_session(timeout=limit_s)
+            channel.settimeout(limit_s)
+            channel.invoke_subsystem("sftp")
+            with closing(paramiko.SFTPClient(channel)) as files:
+                with files.open(path, "w") as file:
+                    file.write(text.encode())
+                with files.open(path, "r") as file:
+                    arrived = str(file.read(), errors="replace")
+        except paramiko.SFTPError as error:
+            raise RefusedError(f"{self._place}: takes no file {path}: {error}") from error
+        except (EOFError, paramiko.SSHException) as error:
+            raise OutOfReachError(f"{self._place}: the session broke: {error}") from error
+        except OSError as error:
+            # An answer of SFTP's has a number, or none; a socket that broke is not alive.
+            if transport.is_active():
+                raise RefusedError(f"{self._place}: takes no file {path}: {error}") from error
+            raise OutOfReachError(f"{self._place}: the session broke: {error}") from error
+        self._tell(f"put {path}: {len(text)} characters")
+        return arrived
+
+    def close(self) -> None:
+        """End it."""
+        with suppress(Exception):
+            self._close()
+
+
+class PromptSession:
+    """netmiko's own prompt, for platforms that are only read."""
+
+    def __init__(
+        self, device: BaseConnection, place: Place, close: Callable[[], None], wrong: str
+    ) -> None:
+        """Make one.
+
+        Args:
+            device: the connection, at its prompt, paging off.
+            place: where it is.
+            close: ends it.
+            wrong: a pattern of what the platform says to a command that it refuses.
+        """
+        self._device = device
+        self._place = place
+        self._close = close
+        self._wrong = re.compile(wrong, re.MULTILINE)
+
+    def run(self, command: str, stdin: str = "", limit_s: float = 30.0) -> Ran:
+        """Return the ended command; its code is 1 where the device refused it.
+
+        Raises:
+            OutOfReachError: the session broke.
+        """
+        assert not stdin, "a prompt takes commands alone"
+        try:
+            out = str(self._device.send_command(command, read_timeout=limit_s))
+        except Exception as error:
+            raise _named(error, self._place) from error
+        refused = self._wrong.search(out[:2000])
+        return Ran(1 if refused else 0, "" if refused else out, refused[0] if refused else "")
+
+    def put(self, path: str, text: str, limit_s: float = 30.0) -> str:
+        """Refuse: such a device is only read.
+
+        Raises:
+            RefusedError: always.
+        """
+        raise RefusedError(f"{self._place}: is only read; {path} is not written")
+
     def close(self) -> None:
         """End it."""
         with suppress(Exception):
@@ -106,8 +193,11 @@ class SshSession:
 
 
 def connect(
-    place: Place, known_hosts: Path, tell: Callable[[str], None] = lambda _words: None
-) -> SshSession:
+    place: Place,
+    known_hosts: Path,
+    tell: Callable[[str], None] = lambda _words: None,
+    login: Login = _LINUX,
+) -> Session:
     """Return a session on the device.
 
     Raises:
@@ -116,29 +206,20 @@ def connect(
         OutOfReachError: nobody answers.
     """
     import netmiko  # noqa: PLC0415 - see above
-    from netmiko.linux.linux_ssh import LinuxSSH  # noqa: PLC0415
 
-    class Quiet(LinuxSSH):
-        """netmiko's connection; its shell is not used, so nothing waits for a prompt."""
-
-        def session_preparation(self) -> None:
-            """Prepare nothing."""
-
-        def cleanup(self, command: str = "") -> None:
-            """Send no `exit`: nothing was said in the shell."""
-
+    made = _connection(login)
     if not known_hosts.exists():
         known_hosts.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         known_hosts.touch(mode=0o600)
     gate: paramiko.SSHClient | None = None
     try:
         through, gate = _through(place, known_hosts)
-        device = Quiet(
+        device = made(
             host=place.host,
             port=place.port,
             username=place.user,
             password=place.password,
-            device_type="linux",
+            device_type=login.device_type,
             use_keys=place.key_file is not None,
             key_file=None if place.key_file is None else str(place.key_file),
             allow_agent=place.key_file is None and place.password is None,
@@ -163,7 +244,32 @@ def connect(
             gate.close()
 
     tell(f"connected to {place}, netmiko {netmiko.__version__}")
-    return SshSession(device.remote_conn_pre, place, close, tell)
+    if login.way is Way.PROMPT:
+        return PromptSession(device, place, close, login.wrong)
+    return SshSession(device.remote_conn_pre, place, close, tell, login.way)
+
+
+def _connection(login: Login) -> type[BaseConnection]:
+    """Return netmiko's class of the platform; quiet, where its shell is not used."""
+    from netmiko.ssh_dispatcher import ssh_dispatcher  # noqa: PLC0415
+
+    base: type[BaseConnection] = ssh_dispatcher(login.device_type)
+    if login.way is Way.PROMPT:
+        return base
+
+    class Quiet(base):  # type: ignore[valid-type,misc] # the class is known when it is asked for
+        """netmiko's connection; its shell is not used, so nothing waits for a prompt."""
+
+        def session_preparation(self) -> None:
+            """Prepare nothing."""
+
+        def special_login_handler(self, delay_factor: float = 1.0) -> None:
+            """Answer nothing that a shell might ask."""
+
+        def cleanup(self, command: str = "") -> None:
+            """Send no `exit`: nothing was said in the shell."""
+
+    return Quiet
 
 
 def _through(
@@ -289,11 +395,11 @@ def _read(receive: Callable[[int], bytes], until: float) -> str:
     return b"".join(parts).decode(errors="replace")
 
 
-def _exit_code(channel: paramiko.Channel, until: float) -> int:
+def _exit_code(channel: paramiko.Channel, until: float, way: Way) -> int:
     if not channel.status_event.wait(max(until - time.monotonic(), 0.1)):
         raise TimeoutError("it does not end")
-    # -1: the session ended before the command did.
     code = int(channel.exit_status)
-    if code == -1:
+    # -1: the session ended before the command did, or what runs there is no shell.
+    if code < 0 and way is Way.SHELL:
         raise EOFError("it ended without an exit code")
     return code

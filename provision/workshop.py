@@ -21,22 +21,20 @@ from inventory.load import load
 from inventory.model import Device, Inventory, Site, effective_probes
 from provision import masking, ssh
 from provision.configuration import ManagedFile, Scope, digest
-from provision.dialect import Dialect
+from provision.console import Console, why_not
+from provision.dialect import Dialect, Reader
 from provision.diff import SectionDiff, compare
 from provision.evidence import Collector
-from provision.lint import Finding, Needs, Severity, lint
-from provision.linux.gateway import LinuxGateway
+from provision.lint import Finding, Needs, Severity
+from provision.platforms import DIALECTS, READERS
 from provision.render import Rendered, Risk, render
 from provision.run import Order, Target
 from provision.session import RefusedError, Session
 from provision.settings import Settings, load_settings
 from provision.ssh import Place
 from tabuah.address import host_port
-from tabuah.errors import ConfigError, NothingMatchedError, Problem
+from tabuah.errors import ConfigError, NothingMatchedError, Problem, did_you_mean
 from tabuah.measurement import Role
-
-DIALECTS: Mapping[str, Dialect] = {"linux": LinuxGateway(), "frr": LinuxGateway()}
-"""The platforms that can undo a change alone. Others are not pushed to."""
 
 _SLOW_SHARE = 0.5
 """A probe that is asked less often than twice a window says nothing within it."""
@@ -60,6 +58,8 @@ class Prepared:
     want_masked: Mapping[str, str]
     diff: tuple[SectionDiff, ...]
     findings: tuple[Finding, ...]
+    lacks: str = ""
+    """What the device lacks of a dead-man; a change of risk A wants someone on site then."""
 
     @property
     def risk(self) -> Risk | None:
@@ -157,6 +157,21 @@ class Workshop:
             jump = Place(host, user or login.user, port, key_file)
         return Place(device.host, login.user, login.port, key_file, password, jump)
 
+    def reader(self, site: Site, device: Device) -> Reader:
+        """Return how a device is read.
+
+        Raises:
+            NoWayInError: its platform is none that we know.
+        """
+        found = READERS.get(device.platform)
+        if found is None:
+            known = did_you_mean(device.platform, tuple(READERS))
+            raise NoWayInError(
+                f"{site.code}: {device.name}: platform '{device.platform or 'unknown'}' is none "
+                f"that can be read here{known}; docs/provisioning.md lists them"
+            )
+        return found
+
     def dialect(self, site: Site, device: Device) -> Dialect:
         """Return how a device is pushed to.
 
@@ -165,11 +180,21 @@ class Workshop:
         """
         found = DIALECTS.get(device.platform)
         if found is None:
-            raise NoWayInError(
-                f"{site.code}: {device.name}: platform '{device.platform or 'unknown'}' has no "
-                f"dead-man here; pushed to are: {', '.join(DIALECTS)}"
-            )
+            self.reader(site, device)
+            raise NoWayInError(f"{site.code}: {device.name}: {why_not(device.platform)}")
         return found
+
+    def enter(
+        self, site: Site, device: Device, tell: Callable[[str], None] | None = None
+    ) -> Session:
+        """Return a session on a device.
+
+        Raises:
+            NoWayInError: see `place` and `reader`.
+            RefusedError, OutOfReachError: see `ssh.connect`.
+        """
+        login = self.reader(site, device).login
+        return ssh.connect(self.place(site, device), self.known_hosts, tell or _nobody, login)
 
     def target(
         self, site: Site, device: Device, tx: str = "", hidden: frozenset[str] = frozenset()
@@ -189,9 +214,24 @@ class Workshop:
         tell = _nobody if not tx else self._transcript(tx, place, hidden)
 
         def connect() -> Session:
-            return ssh.connect(place, self.known_hosts, tell)
+            return self.enter(site, device, tell)
 
         return Target(site.code, device.name, self.dialect(site, device), connect)
+
+    def running(self, site: Site, device: Device, session: Session) -> Mapping[str, str]:
+        """Return what a device runs, secrets masked: all of it, or what its templates are for.
+
+        Raises:
+            ConfigError: a template or variable is wrong.
+            RefusedError, OutOfReachError: it cannot be read.
+        """
+        reader = self.reader(site, device)
+        if isinstance(reader, Console):
+            running, hidden = reader.read(session, Scope()), self.secrets(site, device)
+        else:
+            rendered = render(self.inventory, self.settings, site, device)
+            running, hidden = reader.read(session, rendered.scope), rendered.secrets
+        return masking.mask_sections(running, hidden, self.key)
 
     def prepare(self, site: Site, device: Device, session: Session) -> Prepared:
         """Return a device as it is and as it is to be.
@@ -201,13 +241,16 @@ class Workshop:
             RefusedError: the device does not understand what was rendered.
             OutOfReachError: the session broke.
         """
-        dialect = self.dialect(site, device)
+        reader = self.reader(site, device)
         rendered = render(self.inventory, self.settings, site, device)
-        running = dialect.read(session, rendered.scope)
-        wanted = dialect.prepare(session, rendered.sections, running)
+        running = reader.read(session, rendered.scope)
+        wanted = reader.prepare(session, rendered.sections, running)
+        dialect = DIALECTS.get(device.platform)
+        lacks = "" if dialect is None else dialect.lacks(session)
         before_masked = masking.mask_sections(running, rendered.secrets, self.key)
         want_masked = masking.mask_sections(wanted, rendered.secrets, self.key)
-        login_port = device.login.port if device.login is not None else 22
+        needs = Needs(device.host, device.login.port if device.login is not None else 22)
+        weak = [Finding(Severity.WARNING, f"it cannot undo a change for sure: {lacks}")]
         return Prepared(
             site=site,
             device=device,
@@ -224,7 +267,8 @@ class Workshop:
             before_masked=before_masked,
             want_masked=want_masked,
             diff=compare(before_masked, want_masked),
-            findings=tuple(lint(running, wanted, Needs(device.host, login_port))),
+            findings=(*reader.lint(running, wanted, needs), *(weak if lacks else ())),
+            lacks=lacks,
         )
 
     def secrets(self, site: Site, device: Device) -> frozenset[str]:
@@ -303,6 +347,7 @@ def scope_facts(scope: Scope) -> dict[str, object]:
         "files": [[file.path, file.mode] for file in scope.files],
         "nftables": scope.nftables,
         "frr": scope.frr,
+        "sections": list(scope.sections),
     }
 
 
@@ -315,6 +360,7 @@ def scope_of(facts: Mapping[str, object]) -> Scope:
         interfaces=tuple(said["interfaces"]),
         keys=tuple(said["keys"]),
         files=tuple(ManagedFile(path, mode) for path, mode in said["files"]),
+        sections=tuple(said.get("sections", ())),
     )
 
 

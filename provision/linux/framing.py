@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from provision.configuration import Scope, Sections
+from provision.configuration import OF_LINUX, Scope, Sections
 from tabuah.errors import DecodeError
-
-_FIXED = ("ip", "sysctl", "nftables", "frr")
 
 
 def encode(frames: Mapping[str, str]) -> str:
@@ -64,7 +62,7 @@ def section_frames(sections: Sections, scope: Scope, prefix: str) -> dict[str, s
     """Return a configuration as frames, each name after `prefix`."""
     numbers = {file.path: number for number, file in enumerate(scope.files)}
     return {
-        prefix + (name if name in _FIXED else f"files/{numbers[name]}"): text
+        prefix + (name if name in OF_LINUX else f"files/{numbers[name]}"): text
         for name, text in sections.items()
     }
 
@@ -76,7 +74,7 @@ def sections(frames: Mapping[str, str], scope: Scope, prefix: str = "") -> dict[
         if not name.startswith(prefix):
             continue
         part = name[len(prefix) :]
-        if part in _FIXED:
+        if part in OF_LINUX:
             found[part] = text
         elif part.startswith("files/"):
             found[scope.files[int(part[6:])].path] = text

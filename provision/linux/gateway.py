@@ -7,7 +7,8 @@ from functools import cache
 from importlib.resources import files
 
 from provision.configuration import Scope, Sections, ignored_by_frr
-from provision.dialect import Armed, Said
+from provision.dialect import Armed, Login, Said, Way
+from provision.lint import Finding, Needs, lint
 from provision.linux import framing
 from provision.session import OutOfReachError, RefusedError, Session
 from provision.states import Marker
@@ -29,6 +30,7 @@ class LinuxGateway:
     """A gateway that runs Linux, with or without FRR."""
 
     name = "linux"
+    login = Login("linux", Way.SHELL)
 
     def read(self, session: Session, scope: Scope) -> Sections:
         """Return what the device runs; nothing is changed on it."""
@@ -50,6 +52,14 @@ class LinuxGateway:
         if "frr" in made:
             made["frr"] = complete_frr(running.get("frr", ""), made["frr"])
         return made
+
+    def lint(self, before: Sections, wanted: Sections, needs: Needs) -> list[Finding]:
+        """Return what speaks against running `wanted` on a gateway that runs `before`."""
+        return lint(before, wanted, needs)
+
+    def lacks(self, _session: Session) -> str:
+        """Return nothing: whatever the dead-man needs, `read` has asked for already."""
+        return ""
 
     def arm(
         self, session: Session, tx: str, window_s: int, scope: Scope, wanted: Sections

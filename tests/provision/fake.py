@@ -6,11 +6,12 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from provision.configuration import Scope, Sections
-from provision.dialect import Armed, Said
+from provision.dialect import Armed, Login, Said, Way
 from provision.gate import Heard, Seen
+from provision.lint import Finding, Needs
 from provision.session import OutOfReachError, Ran, RefusedError, Session
 from provision.states import Marker
 from tabuah.errors import TabuahError
@@ -60,6 +61,7 @@ class FakeDevice:
     armed_times: int = 0
     started: int = 0
     name: str = "fake"
+    login: ClassVar[Login] = Login("linux", Way.SHELL)
 
     def __post_init__(self) -> None:
         self.clock.ticks.append(self.tick)
@@ -84,6 +86,12 @@ class FakeDevice:
 
     def prepare(self, session: Session, wanted: Sections, running: Sections) -> Sections:
         return wanted
+
+    def lint(self, before: Sections, wanted: Sections, needs: Needs) -> list[Finding]:
+        return []
+
+    def lacks(self, session: Session) -> str:
+        return ""
 
     def arm(
         self, session: Session, tx: str, window_s: int, scope: Scope, wanted: Sections
@@ -158,6 +166,9 @@ class NoSession:
 
     def run(self, command: str, stdin: str = "", limit_s: float = 30.0) -> Ran:
         raise AssertionError(command)
+
+    def put(self, path: str, text: str, limit_s: float = 30.0) -> str:
+        raise AssertionError(path)
 
     def close(self) -> None:
         """Nothing is open."""

@@ -56,11 +56,11 @@ def test_a_gateway_out_of_reach_is_named_and_fails(terminal: Terminal) -> None:
     assert terminal.types("backup")[0] == 1
 
 
-def test_a_platform_without_a_dead_man_is_refused_with_the_reason(terminal: Terminal) -> None:
-    terminal.platform("cisco_ios")
+def test_a_platform_that_nobody_knows_is_refused_with_the_nearest_name(terminal: Terminal) -> None:
+    terminal.platform("cisco_iox")
     code, _out, err = terminal.types("plan", "13.02.10")
     assert code == 1
-    assert "platform 'cisco_ios' has no dead-man here; pushed to are: linux, frr" in err
+    assert "platform 'cisco_iox' is none that can be read here; did you mean 'cisco_ios'?" in err
 
 
 def test_what_does_not_exist_has_exit_code_three(terminal: Terminal) -> None:

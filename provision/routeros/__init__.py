@@ -1,0 +1,1 @@
+"""Gateways that run RouterOS 6 or 7."""
