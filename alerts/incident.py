@@ -49,7 +49,10 @@ class Incident:
     confidence: str = ""
     """provisional | final; empty where nothing is claimed of the cause."""
     port: str = ""
-    """What is known of the port between the office's router and the provider's terminal."""
+    """up | down: the one between the office's router and the provider's terminal, if known."""
+
+    says: str = ""
+    """Why, in a few words, where no cause of the contract tells it."""
 
     @property
     def kind(self) -> str:

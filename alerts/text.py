@@ -1,28 +1,13 @@
-"""The words of an alert, in Bahasa Indonesia and English. Pure.
-
-Times are shown in the organisation's zone; `WIB` and its sisters are named as people name them.
-"""
+"""What is said: a first line, which a telephone shows, and what is read next. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from alerts.incident import Ending
-from alerts.words import BEGAN, CAUSES, ENDED, FIRST, MORE, OTHERWISE
-from tabuah.speech import clock, span
-
-if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
-    from alerts.incident import Incident
-
-_SILENCES: Final = frozenset({"TabuahLinkDown", "TabuahUpstreamDown", "TabuahAgentFault"})
-"""After these, reports that were held back may tell more."""
-_CLOCK_FIRST: Final = {
-    "id": "Setel jamnya dan periksa NTP; laporannya tetap diterima dengan waktu yang dikoreksi.",
-    "en": "Set it and check NTP; its reports are still taken, with corrected times.",
-}
+SUMMARY_MOST: Final = 200
+"""Characters; a telephone shows some 100 of them."""
+_LEFT_OUT: Final = "..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,41 +18,32 @@ class Text:
     description: str
 
 
-def text(incident: Incident, names: str, language: str, zone: ZoneInfo) -> Text:
-    """Return what to say of an incident; `names` are its sites' as people know them."""
-    facts = {
-        "names": names,
-        "circuits": ", ".join(incident.circuits),
-        "about": incident.about or incident.upstream or "",
-        "count": str(len(incident.sites)),
-        "cause": CAUSES[language][incident.known],
-        "first": _first(incident, language),
-        "began": clock(language, incident.began_ms, zone, seconds=True),
-    }
-    more = MORE[language]
-    if incident.ended_ms is None:
-        summary = BEGAN[language][_form(incident)]
-        description = more["began"] if names else more["nobody"]
-    else:
-        facts["ended"] = clock(language, incident.ended_ms, zone, seconds=True)
-        facts["lasted"] = span(language, incident.ended_ms - incident.began_ms)
-        if incident.ending is not Ending.BACK:
-            summary, description = OTHERWISE[language][incident.ending.value]
-        else:
-            summary = ENDED[language][_form(incident)]
-            late = more["late"] if incident.alertname in _SILENCES else ""
-            description = "{summary}. " + (more["ended"] if names else "") + late
-    facts["summary"] = summary.format_map(facts)
-    return Text(facts["summary"], description.format_map(facts).strip())
+def parsed(filled: str) -> Text:
+    """Return the text that a template has made: its first line, and the others.
+
+    Raises:
+        ValueError: there is nothing to read.
+    """
+    lines = [" ".join(line.split()) for line in filled.splitlines()]
+    said = [line for index, line in enumerate(lines) if line or (index and lines[index - 1])]
+    while said and not said[0]:
+        del said[0]
+    if not said:
+        raise ValueError("the text is empty")
+    return Text(cut(said[0], SUMMARY_MOST), "\n".join(said[1:]).strip())
 
 
-def _form(incident: Incident) -> str:
-    if incident.alertname == "TabuahLinkDown" and incident.circuits:
-        return "circuit"
-    return incident.alertname
-
-
-def _first(incident: Incident, language: str) -> str:
-    if incident.alertname == "TabuahClockSkew":
-        return _CLOCK_FIRST[language]
-    return FIRST[language][incident.known]
+def cut(text: str, most: int) -> str:
+    """Return the text in at most so many characters, its end marked where something is left out."""
+    if len(text) <= most:
+        return text
+    if most <= len(_LEFT_OUT):
+        return text[:most]
+    kept = text[: most - len(_LEFT_OUT)]
+    # At a line's or a word's end, unless that costs much of it.
+    for sign in ("\n", " "):
+        at = kept.rfind(sign)
+        if at > len(kept) * 2 // 3:
+            kept = kept[:at]
+            break
+    return kept.rstrip() + _LEFT_OUT

@@ -36,7 +36,7 @@ def alert_of(incident: Incident, inventory: Inventory, gone: Collection[str] = (
         about=_about(incident, inventory),
         found=incident.cause.value,
         confidence=incident.confidence.value,
-        port=next((one.says for one in incident.evidence if "port" in one.says), ""),
+        port=_port(incident),
     )
 
 
@@ -74,6 +74,12 @@ def _ending(incident: Incident, inventory: Inventory, gone: Collection[str]) -> 
     if incident.key[0] in {"down", "area"} and all(code in gone for code in incident.sites):
         return Ending.EXCUSED
     return Ending.BACK
+
+
+def _port(incident: Incident) -> str:
+    """Return what the evidence says of the port between the router and the provider's terminal."""
+    says = next((one.says for one in incident.evidence if " port " in one.says), "")
+    return ("down" if "down" in says else "up") if says else ""
 
 
 def _about(incident: Incident, inventory: Inventory) -> str:

@@ -18,6 +18,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from alerts.writing import Writer
+from collector.announcing import alert_of
 from collector.api import BadRequestError, Selection, selection
 from collector.judgement.ledger import Entry, Outage, export_json
 from collector.judgement.planned import Plan, plans
@@ -25,9 +27,7 @@ from collector.judgement.record import Said, read_book
 from collector.record_json import in_month, incidents_json, outages_json, plan_json
 from collector.said import read_said
 from collector.story import story_json
-from collector.ticket import draft
-from inventory.secret import SecretRef
-from tabuah.errors import ConfigError, NothingMatchedError, TabuahError, did_you_mean
+from tabuah.errors import NothingMatchedError, TabuahError, did_you_mean
 
 if TYPE_CHECKING:
     from collector.judgement.tracking import Incident
@@ -114,16 +114,8 @@ class _Pages:
             ids = [one.id for one in self._record.incidents()]
             raise HTTPException(404, f"no incident '{incident_id}'{did_you_mean(incident_id, ids)}")
         inventory = self._inventory()
-
-        def reveal(value: str | SecretRef | None) -> str:
-            if not isinstance(value, SecretRef):
-                return value or ""
-            try:
-                return value.resolve(inventory.directory)
-            except ConfigError:
-                return ""
-
-        text = await asyncio.to_thread(draft, incident, inventory, reveal)
+        write = Writer(inventory).ticket
+        text = await asyncio.to_thread(write, alert_of(incident, inventory))
         return PlainTextResponse(text + "\n")
 
     async def outages(self, request: Request) -> Response:

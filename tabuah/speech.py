@@ -16,6 +16,20 @@ _LAST_MS: Final = 253_402_300_799_999
 """The end of 9999, beyond which RFC 3339 has no years."""
 _UNITS_S: Final = (86_400, 3_600, 60, 1)
 _UNIT_WORDS: Final = {"id": ("hari", "jam", "menit", "detik"), "en": ("d", "h", "min", "s")}
+_DAYS: Final = {
+    "id": ("Senin", "Selasa", "Rabu", "Kamis", "Jumat", "Sabtu", "Minggu"),
+    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+}
+_MONTHS: Final = {
+    "id": (
+        *("Januari", "Februari", "Maret", "April", "Mei", "Juni"),
+        *("Juli", "Agustus", "September", "Oktober", "November", "Desember"),
+    ),
+    "en": (
+        *("January", "February", "March", "April", "May", "June"),
+        *("July", "August", "September", "October", "November", "December"),
+    ),
+}
 _CLOCK_SIGNS: Final = {"id": ".", "en": ":"}
 
 
@@ -39,6 +53,13 @@ def clock(language: str, ms: int, zone: ZoneInfo, *, seconds: bool = False) -> s
     sign = _CLOCK_SIGNS[language]
     form = f"%H{sign}%M{sign}%S %Z" if seconds else f"%H{sign}%M %Z"
     return local(ms, zone).strftime(form)
+
+
+def day(language: str, ms: int, zone: ZoneInfo) -> str:
+    """Return the day: `Selasa, 24 November 2026`, in English `Tuesday, 24 November 2026`."""
+    then = local(ms, zone)
+    month = _MONTHS[language][then.month - 1]
+    return f"{_DAYS[language][then.weekday()]}, {then.day} {month} {then.year}"
 
 
 def span(language: str, ms: int) -> str:

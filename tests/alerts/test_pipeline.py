@@ -72,9 +72,12 @@ def test_an_admin_reads_it_in_bahasa_indonesia_with_local_time() -> None:
     resolved = pipeline.decide(BACK).message
     assert firing is not None
     assert resolved is not None
-    assert firing.summary == "Kantor Camat Kubung tidak melapor sejak pukul 13.00.00 WIB"
+    assert firing.summary == (
+        "Kantor Camat Kubung tidak melapor sejak 13.00 WIB; penyebab belum diketahui, "
+        "telepon kantor"
+    )
     assert resolved.summary == (
-        "Kantor Camat Kubung kembali melapor pukul 13.03.12 WIB setelah 3 menit 12 detik"
+        "Pulih 13.03 WIB: Kantor Camat Kubung melapor lagi setelah 3 menit 12 detik"
     )
 
 
