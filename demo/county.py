@@ -37,6 +37,8 @@ KEPT_OF_SITE = (
     *("ups", "hours", "circuits"),
 )
 CONTRACT: Json = {
+    "product": "Astinet",
+    "technology": "fibre",
     "bandwidth": {"down": 1000, "up": 1000},
     "sla": {
         "availability": 0.995,

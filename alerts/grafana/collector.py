@@ -76,7 +76,7 @@ def _hearing(board: Board) -> None:
         8,
     )
     board.add(
-        lines("none", over_time("sum(tabuah_agent_backlog_reports)", "{{job}}"), min=0),
+        lines("none", over_time("sum by (job) (tabuah_agent_backlog_reports)", "{{job}}"), min=0),
         Text("Laporan tertunda di kantor", "Backlog of the offices"),
         Text(
             "Laporan yang belum diterima, di semua kantor yang melapor.",
@@ -175,7 +175,9 @@ def _storing(board: Board) -> None:
     )
     board.add(
         lines(
-            "s", over_time("max(tabuah_remote_write_lag_seconds) or vector(0)", "{{job}}"), min=0
+            "s",
+            over_time("max(tabuah_remote_write_lag_seconds) or vector(0)", "remote write"),
+            min=0,
         ),
         Text("Ketertinggalan remote write", "Remote write lag"),
         Text(

@@ -86,7 +86,10 @@ def _now(board: Board) -> None:
     board.add(
         figures(
             "none",
-            now("count(count by (incident) (tabuah_incident_active)) or vector(0)", "{{incident}}"),
+            now(
+                "count(count by (incident) (tabuah_incident_active)) or vector(0)",
+                Text("insiden", "incidents").said(board.language),
+            ),
             bounds=steps((None, "#37872d"), (1, "orange"), (5, "red")),
         ),
         Text("Insiden terbuka", "Open incidents"),

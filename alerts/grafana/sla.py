@@ -96,7 +96,7 @@ def _sums(board: Board) -> None:
     board.add(
         figures(
             "s",
-            now(f'sum(tabuah_circuit_month_seconds{{{_HERE}, share="unknown"}})', "{{share}}"),
+            now(f'sum(tabuah_circuit_month_seconds{{{_HERE}, share="unknown"}})', "unknown"),
             bounds=steps((None, "#37872d"), (3600, "orange")),
         ),
         Text("Waktu tanpa data", "Unknown time"),
