@@ -12,10 +12,10 @@ import asyncio
 import logging
 import sys
 import time
-from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from collector.arrears import Arrears
 from collector.judgement.court import Court, Ruling
 from collector.judgement.ledger import Entry, Json, Outage, Subject, outage_body
 from collector.judgement.observe import Taken, observe, taken
@@ -36,20 +36,22 @@ if TYPE_CHECKING:
     from collector.judgement.tracking import Incident
     from collector.ledger_store import LedgerStore
     from collector.live import SiteView
+    from collector.mishaps import Mishaps
     from collector.store import Row, Store
-    from inventory.model import Inventory
+    from inventory.model import Inventory, Site
 
 log = logging.getLogger(__name__)
 
 LATE_AT_ONCE: Final = 400
 """Late reports read in one tick, some 35 ms: a week's backlog must not keep the loop from the
 live ones."""
+LATE_PAUSES: Final = 9
+"""Where more wait, they have a tenth of the loop beside: each reading is followed by a pause of so
+many times its length."""
 SLOW_S: Final = 0.05
 PAUSES: Final = 4
 """A ruling that took longer than `SLOW_S` is followed by a pause of so many times its length: where
 thousands fall at once, the court takes a fifth of the loop and no more."""
-LATE_MOST: Final = 20_000
-"""Late reports held in memory, some 15 MB."""
 CATCH_UP_S: Final = 1.0
 RETRY_S: Final = 5.0
 BEFORE_MS: Final = 600_000
@@ -80,9 +82,7 @@ class Clerk:
         self._court = Court(inventory, heard_ms=self._resting.heard_ms)
         self._last: dict[str, _Last] = {}
         """The newest report of each office before the court."""
-        self._late: deque[Row] = deque()
-        self._owed: dict[str, tuple[int, int]] = {}
-        """Offices of which late reports are to be read from the store: measured from, and until."""
+        self._late = Arrears()
         self._unwritten: list[tuple[Subject, Json]] = []
         self._filled = asyncio.Event()
         self._watched: dict[str, tuple[str, ...]] = {}
@@ -107,7 +107,7 @@ class Clerk:
         if code not in self._court.scene.sites and self._resting.rests(kept):
             return
         self._wake(code)
-        site = self._inventory.site(code)
+        site = self._site(code)
         # One that is too new to be read was heard all the same, and went over the line.
         row = kept.row
         report = _taken(row) or _unread(row)
@@ -121,16 +121,8 @@ class Clerk:
             self._last[code] = _Last(kept, report)
 
     def late(self, row: Row) -> None:
-        """Take a report out of a spool: it is read when there is time.
-
-        When a province returns there are more than memory should hold: theirs are read again from
-        the store (`catch_up`).
-        """
-        if len(self._late) < LATE_MOST and row.site not in self._owed:
-            self._late.append(row)
-            return
-        first_ms, last_ms = self._owed.get(row.site, (row.time_ms, row.time_ms))
-        self._owed[row.site] = (min(first_ms, row.time_ms), max(last_ms, row.time_ms))
+        """Take a report out of a spool: it is read when there is time."""
+        self._late.add(row)
 
     def silent(self, site: str, since_ms: int, now_ms: int) -> None:
         """Note that an office has fallen silent, or was so before the start."""
@@ -147,12 +139,7 @@ class Clerk:
 
     def tick(self, now_ms: int) -> tuple[Incident, ...]:
         """Rule; return the incidents that began, changed or ended."""
-        for _ in range(min(LATE_AT_ONCE, len(self._late))):
-            row = self._late.popleft()
-            report = _taken(row)
-            if report is not None and self._meet(row.site, row.time_ms):
-                self._wake(row.site)
-                self._court.observe(observe(report, self._inventory.site(row.site)))
+        self._read_late()
         if now_ms - self._planned_ms > PLAN_MS:
             self._planned_ms = now_ms
             self._court.plan(_around(entered_windows(self._said, now_ms + PLAN_AHEAD_MS), now_ms))
@@ -306,29 +293,28 @@ class Clerk:
                 await writing  # it was under way when we were told to stop
             await self._write_down()
 
-    async def catch_up(self, store: Store) -> None:
-        """Read late reports again that memory did not hold, until cancelled."""
+    async def catch_up(self, store: Store, mishaps: Mishaps) -> None:
+        """Read late reports of which there are more than a tick reads, until cancelled."""
         while True:
-            await asyncio.sleep(CATCH_UP_S)
-            if not self._owed or len(self._late) > LATE_MOST // 2:
-                continue
-            site, (first_ms, last_ms) = next(iter(self._owed.items()))
-            most = LATE_MOST // 2
+            began = time.monotonic()
             try:
-                rows = await asyncio.to_thread(store.reports, site, first_ms, last_ms + 1, most)
+                await self._late.refill(store)
             except TabuahError as error:
                 log.error("late reports are not judged yet: %s", error)  # noqa: TRY400
                 await asyncio.sleep(RETRY_S)
-                continue
-            now_first_ms, now_last_ms = self._owed.pop(site)
-            # More may have come while the disk was read, or there was more than is read at once.
-            if now_first_ms < first_ms:
-                self._owed[site] = (now_first_ms, now_last_ms)
-            elif len(rows) == most:
-                self._owed[site] = (rows[-1].time_ms + 1, now_last_ms)
-            elif now_last_ms > last_ms:
-                self._owed[site] = (last_ms + 1, now_last_ms)
-            self._late.extend(row for row in rows if row.late)
+            if len(self._late) > LATE_AT_ONCE:
+                with mishaps.at("judgement"):
+                    self._read_late()
+            many = len(self._late) > LATE_AT_ONCE or self._late.more
+            took = time.monotonic() - began
+            await asyncio.sleep(min(LATE_PAUSES * took, CATCH_UP_S) if many else CATCH_UP_S)
+
+    def _read_late(self) -> None:
+        for row in self._late.take(LATE_AT_ONCE):
+            report = _taken(row)
+            if report is not None and self._meet(row.site, row.time_ms):
+                self._wake(row.site)
+                self._court.observe(observe(report, self._site(row.site)))
 
     def _read(self, store: Store, now_ms: int) -> tuple[Book, list[Row], list[Row]]:
         """Return the ledger, each office's newest report, and those that are to be judged anew."""
@@ -354,19 +340,25 @@ class Clerk:
 
     def _meet(self, code: str, at_ms: int) -> bool:
         """Enter in the ledger since when an office is watched; return whether there is such."""
+        if code in self._met:
+            return True
         site = self._inventory.find(code)
         if site is None:
             return False
-        if code not in self._met:
-            known = self._watched.get(code, ())
-            new = [circuit.id for circuit in site.circuits if circuit.id not in known]
-            if new:
-                circuits = (*known, *new)
-                self._watched[code] = self._shapes.setdefault(circuits, circuits)
-                self._write([(Subject.WATCH, watch_body(code, one, at_ms)) for one in new])
-            self._resting.learn(site)
-            self._met.add(sys.intern(code))
+        known = self._watched.get(code, ())
+        new = [circuit.id for circuit in site.circuits if circuit.id not in known]
+        if new:
+            circuits = (*known, *new)
+            self._watched[code] = self._shapes.setdefault(circuits, circuits)
+            self._write([(Subject.WATCH, watch_body(code, one, at_ms)) for one in new])
+        self._resting.learn(site)
+        self._met.add(sys.intern(code))
         return True
+
+    def _site(self, code: str) -> Site:
+        """Return an office of the inventory; one that is before the court is not read anew."""
+        now = self._court.scene.sites.get(code)
+        return self._inventory.site(code) if now is None else now.site
 
     def _wake(self, code: str) -> None:
         """Bring an office that rests before the court, with its last report."""

@@ -74,7 +74,7 @@ class Health:
         self._due: dict[str, float] = {}
         """When each office was heard, on the collector's monotonic clock (0 = not since the
         start), and the least threshold: before this nothing is overdue, and the report is not
-        opened for its round trip, which for most is never."""
+        looked into for its round trip, which for most is never."""
         self._thresholds: dict[str, float] = {}
         """Of those that are past it."""
         self._listening_since = now
@@ -125,8 +125,7 @@ class Health:
                 continue
             threshold = self._thresholds.get(code)
             if threshold is None:
-                report = view.last.opened().report
-                threshold = threshold_s(report.interval_ms, report.agent.srtt_ms)
+                threshold = threshold_s(view.last.interval_ms, view.last.srtt_ms)
                 self._thresholds[code] = threshold
             heard = due - _least_s(view.last)
             if now - max(heard, self._listening_since) <= threshold:

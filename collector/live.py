@@ -41,6 +41,10 @@ class Heard(Protocol):
     def interval_ms(self) -> int:
         """When its office means to report again."""
 
+    @property
+    def srtt_ms(self) -> int:
+        """The smoothed round trip of its office's reports; 0 = not known."""
+
     def opened(self) -> Received:
         """Return all that it says; takes some 0.2 ms if it is packed."""
 
@@ -66,6 +70,11 @@ class Received:
     def interval_ms(self) -> int:
         """When its office means to report again."""
         return self.report.interval_ms
+
+    @property
+    def srtt_ms(self) -> int:
+        """The smoothed round trip of its office's reports; 0 = not known."""
+        return self.report.agent.srtt_ms
 
     def opened(self) -> Received:
         """Return itself."""

@@ -14,6 +14,7 @@ from tabuah import block
 from tabuah.block import Packed
 from tabuah.errors import DecodeError
 from tabuah.report import Occasion, Report, ReportId
+from tabuah.skim import skim
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,15 @@ class Kept:
     def interval_ms(self) -> int:
         """When its office means to report again."""
         return block.interval_ms(self.block)
+
+    @property
+    def srtt_ms(self) -> int:
+        """The smoothed round trip of its office's reports; a fifth of the time to open it."""
+        packed = block.unpack(self.block)
+        try:
+            return skim(packed.octets[block.BODY_AT :]).srtt_ms if packed.readable else 0
+        except DecodeError:
+            return 0
 
     def opened(self) -> Received:
         """Return the report."""

@@ -239,7 +239,7 @@ class Program:
             for work in (
                 self._collector.committer.run(),
                 self._collector.clerk.run(),
-                self._collector.clerk.catch_up(store),
+                self._collector.clerk.catch_up(store, self._collector.mishaps),
                 self._collector.watch.run(self._collector.mishaps),
                 self._collector.traps.run(self._collector.mishaps),
                 meter.run(self._collector.mishaps),

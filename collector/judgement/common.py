@@ -12,7 +12,7 @@ or half of all the others behind the witel, fell with them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -30,33 +30,40 @@ LEAST_SHARE: Final = 0.5
 _UNEXPLAINED: Final = frozenset({Gap.OPEN, Gap.MISSING})
 
 
+def behind_each(inventory: Inventory) -> dict[str, tuple[str, ...]]:
+    """Return the offices behind each upstream, near and far; looks at all offices."""
+    behind: dict[str, list[str]] = defaultdict(list)
+    for site in inventory.outlines:
+        for upstream in inventory.upstream_chain(site):
+            behind[upstream.code].append(site.code)
+    return {code: tuple(sites) for code, sites in behind.items()}
+
+
 def share(
     findings: Sequence[Finding],
     inventory: Inventory,
+    behind: Mapping[str, Collection[str]],
+    primaries: Mapping[str, str],
     interval_ms: int,
-    flapping: frozenset[str] = frozenset(),
 ) -> list[Finding]:
     """Return the findings, those of an area judged again as members of it.
 
     Args:
         findings: of all offices, each judged by itself.
-        inventory: who hangs on what.
+        inventory: which upstreams there are.
+        behind: the offices behind each (`behind_each`).
+        primaries: the primary circuit of each office that was found something of.
         interval_ms: within which they must have begun.
-        flapping: offices that keep their own incident.
     """
-    primaries = {site.code: site.primary.id for site in inventory.sites if site.primary}
     fallen = sorted(
-        (
-            f
-            for f in findings
-            if eligible(f) and f.site not in flapping and f.circuit == primaries.get(f.site)
-        ),
+        (f for f in findings if eligible(f) and f.circuit == primaries.get(f.site)),
         key=lambda f: f.fell_ms,
     )
     groups: dict[int, Group] = {}
     for together in _together(fallen, interval_ms):
         members = {f.site: f for f in together}
-        for group in groups_of({code: f.fell_ms for code, f in members.items()}, inventory):
+        fell_ms = {code: f.fell_ms for code, f in members.items()}
+        for group in groups_of(fell_ms, inventory, behind):
             groups.update({id(members[site]): group for site in group.sites})
     return [
         judged(f, replace(f.case, group=groups[id(f)])) if id(f) in groups else f for f in findings
@@ -83,23 +90,23 @@ def _together(fallen: Sequence[Finding], interval_ms: int) -> Iterable[list[Find
         yield batch
 
 
-def groups_of(fallen: Mapping[str, int], inventory: Inventory) -> list[Group]:
+def groups_of(
+    fallen: Mapping[str, int], inventory: Inventory, behind: Mapping[str, Collection[str]]
+) -> list[Group]:
     """Return the areas that explain the fallen offices (by code, when they fell)."""
-    behind: dict[str, set[str]] = defaultdict(set)
-    for site in inventory.sites:
-        for upstream in inventory.upstream_chain(site):
-            behind[upstream.code].add(site.code)
+    if len(fallen) < LEAST_SITES:
+        return []
     areas: dict[str, set[str]] = {}
     # From the leaves up, so that an upstream knows which areas lie under it.
     for code in sorted(behind, key=lambda code: (-_level(code, inventory), code)):
-        offices = behind[code]
-        down = {site for site in offices if site in fallen}
-        if len(down) < LEAST_SITES or len(down) < LEAST_SHARE * len(offices):
+        down = {site for site in behind[code] if site in fallen}
+        if len(down) < LEAST_SITES or len(down) < LEAST_SHARE * len(behind[code]):
             continue
+        offices = set(behind[code])
         under = [area for area in areas if areas[area] <= offices]
         if len(under) == 1:
             # One area and a stray elsewhere are two faults.
-            rest = offices - behind[under[0]]
+            rest = offices.difference(behind[under[0]])
             strays = down - areas[under[0]]
             if len(strays) < LEAST_SITES or len(strays) < LEAST_SHARE * len(rest):
                 continue

@@ -10,10 +10,10 @@ Pure: `now_ms` is an argument. The caller stores what `rule` returns and feeds i
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from collector.judgement.common import behind_each
 from collector.judgement.judge import HOLD_MS, Judge, windows_of
 from collector.judgement.resuming import resume
 from collector.judgement.scene import GOODBYES, Scene
@@ -93,7 +93,7 @@ class Court:
         self._learn_peers()
         self._learn_times()
         self.scene = Scene(self.inventory)
-        self.judge = Judge(self.inventory, self._all_windows())
+        self.judge = Judge(self.inventory, self._all_windows(), behind=self._behind)
 
     def restore(
         self,
@@ -111,7 +111,7 @@ class Court:
             now_ms: when.
         """
         self._stirred = True
-        self.judge = Judge(self.inventory, self._all_windows(), outages)
+        self.judge = Judge(self.inventory, self._all_windows(), outages, self._behind)
         self.tracker.restore(incidents)
         self._isolated = resume(self.scene, self.tracker.open.values(), now_ms)
         for one in seen:
@@ -128,7 +128,7 @@ class Court:
         self._learn_times()
         self.scene.renew(inventory)
         self._falls = {code: fall for code, fall in self._falls.items() if inventory.find(code)}
-        self.judge.renew(inventory)
+        self.judge.renew(inventory, self._behind)
         self.judge.plan(self._all_windows())
 
     def plan(self, windows: Iterable[Window]) -> None:
@@ -291,15 +291,11 @@ class Court:
 
     def _learn_peers(self) -> None:
         """Note for each office the lowest upstream that any other hangs on."""
-        behind: dict[str, list[str]] = defaultdict(list)
-        for site in self.inventory.outlines:
-            for upstream in self.inventory.upstream_chain(site):
-                behind[upstream.code].append(site.code)
-        self._behind = {code: tuple(sites) for code, sites in behind.items()}
+        self._behind = behind_each(self.inventory)
         self._shared = {}
         for site in self.inventory.outlines:
             for upstream in self.inventory.upstream_chain(site):
-                if len(behind[upstream.code]) > 1:
+                if len(self._behind[upstream.code]) > 1:
                     self._shared[site.code] = upstream.code
                     break
 

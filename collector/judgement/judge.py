@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from collector.judgement import ledger
-from collector.judgement.common import share
+from collector.judgement.common import behind_each, share
 from collector.judgement.diagnosis import Case, Nature, diagnose
 from collector.judgement.evidence import (
     CentreSeen,
@@ -23,11 +23,19 @@ from collector.judgement.evidence import (
 )
 from collector.judgement.faces import Face, face
 from collector.judgement.outages import Context, Finding, in_order, judged, read
-from collector.judgement.plain import condensed, follows, grown, with_held, with_last_held
+from collector.judgement.plain import (
+    alike,
+    condensed,
+    follows,
+    goes_on,
+    grown,
+    with_held,
+    with_last_held,
+)
 from collector.judgement.runs import TAIL_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from collector.judgement.ledger import Outage
     from inventory.model import Inventory, Site
@@ -45,7 +53,11 @@ HOLD_MS: Final = 60_000
 class _Docket:
     """What is open to change of one office."""
 
+    primary: str
+    """Its primary circuit; '' = it has none."""
     line: list[Observation] = field(default_factory=list)
+    left_out: int = 0
+    """Reports that the last of `line` stands for and does not count yet: each copy is dear."""
     settled: list[Finding] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     """Of `line`, as last read."""
@@ -63,14 +75,56 @@ class _Docket:
     def pending(self) -> bool:
         return self.newest is not None and self.newest.backlog > 0
 
+    def add(self, seen: Observation, *, plain: bool = False) -> None:
+        """Take a report; one like the two before it stands for the last of them, as if condensed.
+
+        When a province returns, thousands of offices tell of their hours before all are read.
+
+        Args:
+            seen: the report.
+            plain: it follows the last one, and both say that all is well.
+        """
+        line = self.line
+        last = line[-1] if line else None
+        alike_ = (
+            last is not None
+            and (self.left_out or last.left_out or (len(line) > 1 and alike(line[-2], last)))
+            and (goes_on(last, seen) if plain else seen.late and alike(last, seen))
+        )
+        if alike_ and last is not None:
+            self.left_out = (self.left_out or last.left_out) + 1
+            line[-1] = seen
+        else:
+            self.counted().append(seen)
+
+    def counted(self) -> list[Observation]:
+        """Return `line`, its last report with the number of those that it stands for."""
+        if self.left_out:
+            self.line[-1] = replace(self.line[-1], left_out=self.left_out)
+            self.left_out = 0
+        return self.line
+
 
 class Judge:
     """Reads the records of all offices into outages. Times are ms since 1970 UTC."""
 
     def __init__(
-        self, inventory: Inventory, windows: Iterable[Window] = (), known: Iterable[Outage] = ()
+        self,
+        inventory: Inventory,
+        windows: Iterable[Window] = (),
+        known: Iterable[Outage] = (),
+        behind: Mapping[str, Collection[str]] | None = None,
     ) -> None:
+        """Begin.
+
+        Args:
+            inventory: the offices.
+            windows: announced work.
+            known: the outages of the ledger.
+            behind: the offices behind each upstream, if somebody knows them already.
+        """
         self._inventory = inventory
+        self._behind = behind_each(inventory) if behind is None else behind
         self._windows = tuple(windows)
         self._edges = _edges(self._windows)
         self._dockets: dict[str, _Docket] = {}
@@ -90,12 +144,12 @@ class Judge:
         if docket is None:
             return
         before = docket.line[-1] if docket.line else None
-        docket.line.append(seen)
         if docket.newest is None or seen.at_ms >= docket.newest.at_ms:
             docket.deaf = docket.newest is not None and grown(docket.newest, seen)
             docket.newest = seen
         if not docket.trouble and (before is None or not _plain(before, seen)):
             docket.trouble = before is not None or not _good(seen)
+        docket.add(seen)
         if docket.trouble:
             self._dirty.add(seen.site)
         docket.since_ms = docket.since_ms or seen.at_ms
@@ -108,7 +162,7 @@ class Judge:
         if docket.trouble or not docket.line or len(docket.line) >= 2 * KEEP:
             self.observe(seen)
             return
-        docket.line.append(seen)
+        docket.add(seen, plain=seen.seq == docket.line[-1].seq + 1)
         docket.newest = seen
 
     def silent(self, site: str, *, silent: bool) -> None:
@@ -132,11 +186,19 @@ class Judge:
         self._isolated.append(seen)
         self._dirty |= {code for code, docket in self._dockets.items() if docket.silent}
 
-    def renew(self, inventory: Inventory) -> None:
+    def renew(
+        self, inventory: Inventory, behind: Mapping[str, Collection[str]] | None = None
+    ) -> None:
         """Take up a changed inventory; what is open to change of its offices stays."""
         self._inventory = inventory
+        self._behind = behind_each(inventory) if behind is None else behind
         self._longest_ms = _longest_ms(inventory)
-        self._dockets = {c: docket for c, docket in self._dockets.items() if inventory.find(c)}
+        before, self._dockets = self._dockets, {}
+        for code, docket in before.items():
+            site = inventory.find(code)
+            if site is not None:
+                docket.primary = _primary(site)
+                self._dockets[code] = docket
         self._known = {c: known for c, known in self._known.items() if inventory.find(c)}
         self._dirty &= self._dockets.keys()
 
@@ -164,7 +226,7 @@ class Judge:
     def kept(self, site: str) -> tuple[Observation, ...]:
         """Return the reports of an office that its verdicts may still rest on."""
         docket = self._dockets.get(site)
-        return () if docket is None else tuple(docket.line)
+        return () if docket is None else tuple(docket.counted())
 
     def findings(self) -> dict[str, list[Finding]]:
         """Return what is found of each office, settled or not, as last judged."""
@@ -205,8 +267,8 @@ class Judge:
     def _call(self, code: str) -> _Docket | None:
         """Return an office's docket, opened if need be; None if there is no such office."""
         docket = self._dockets.get(code)
-        if docket is None and self._inventory.find(code) is not None:
-            docket = self._dockets[code] = _Docket()
+        if docket is None and (site := self._inventory.find(code)) is not None:
+            docket = self._dockets[code] = _Docket(_primary(site))
         return docket
 
     def _open(self, code: str) -> bool:
@@ -245,7 +307,7 @@ class Judge:
         return True
 
     def _read(self, site: Site, docket: _Docket, now_ms: int) -> None:
-        docket.line = condensed(with_held(in_order(docket.line)))
+        docket.line = condensed(with_held(in_order(docket.counted())))
         docket.findings = read(
             site,
             with_last_held(docket.line),
@@ -266,7 +328,9 @@ class Judge:
             everything += docket.settled
             everything += docket.findings
         alone = [_alone(f) for f in everything]
-        shared = iter(share(alone, self._inventory, self._longest_ms))
+        primaries = {code: docket.primary for code, docket in self._dockets.items()}
+        found = share(alone, self._inventory, self._behind, primaries, self._longest_ms)
+        shared = iter(found)
         for docket in self._dockets.values():
             docket.settled = [next(shared) for _ in docket.settled]
             docket.findings = [next(shared) for _ in docket.findings]
@@ -288,7 +352,7 @@ class Judge:
     def _settle(self, docket: _Docket) -> None:
         """Let go of the reports before a good stretch that is longer than any tail."""
         if not docket.trouble:
-            docket.line = docket.line[-KEEP:]
+            docket.line = docket.counted()[-KEEP:]
             return
         if docket.silent or docket.pending or not docket.line:
             return
@@ -301,11 +365,15 @@ class Judge:
         quiet_ms = max(*ends, *bad, 0, 0)
         if last.at_ms - quiet_ms <= TAIL_MS:
             return
-        quiet = [seen for seen in docket.line if seen.at_ms >= quiet_ms and _good(seen)]
+        quiet = [seen for seen in docket.counted() if seen.at_ms >= quiet_ms and _good(seen)]
         docket.settled += docket.findings
         docket.findings = []
         docket.line = quiet[-KEEP:]
         docket.trouble = False
+
+
+def _primary(site: Site) -> str:
+    return "" if site.primary is None else site.primary.id
 
 
 def _alone(finding: Finding) -> Finding:

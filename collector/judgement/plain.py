@@ -83,7 +83,7 @@ def condensed(line: Iterable[Observation]) -> list[Observation]:
     """
     kept: list[Observation] = []
     for seen in line:
-        if len(kept) > 1 and _alike(kept[-1], seen) and _alike(kept[-2], kept[-1]):
+        if len(kept) > 1 and alike(kept[-1], seen) and alike(kept[-2], kept[-1]):
             left_out = kept[-1].left_out + 1 + seen.left_out
             kept[-1] = replace(seen, left_out=left_out)
         else:
@@ -91,7 +91,7 @@ def condensed(line: Iterable[Observation]) -> list[Observation]:
     return kept
 
 
-def _alike(earlier: Observation, later: Observation) -> bool:
+def alike(earlier: Observation, later: Observation) -> bool:
     """Return whether a report repeats the one right before it, but for its figures."""
     return (
         later.seq - 1 - later.left_out == earlier.seq
@@ -100,20 +100,29 @@ def _alike(earlier: Observation, later: Observation) -> bool:
         and later.epoch == earlier.epoch
         and later.late is earlier.late
         and unanswered(later) is unanswered(earlier)
-        and (later.path, later.gateway, later.on_battery)
-        == (earlier.path, earlier.gateway, earlier.on_battery)
-        and [_says(look) for look in later.circuits] == [_says(look) for look in earlier.circuits]
+        and goes_on(earlier, later)
     )
 
 
-def _says(look: Look) -> tuple[object, ...]:
-    return (
-        look.circuit,
-        look.first_hop,
-        look.centre,
-        look.public,
-        look.port,
-        look.session,
-        look.redials,
-        look.no_light,
-    )
+def goes_on(earlier: Observation, later: Observation) -> bool:
+    """Return whether a report says of office and lines what another said, but for its figures."""
+    if (
+        later.gateway is not earlier.gateway
+        or later.on_battery is not earlier.on_battery
+        or later.path != earlier.path
+        or len(later.circuits) != len(earlier.circuits)
+    ):
+        return False
+    for one, other in zip(later.circuits, earlier.circuits, strict=True):
+        if (
+            one.first_hop is not other.first_hop
+            or one.centre is not other.centre
+            or one.public is not other.public
+            or one.port is not other.port
+            or one.session is not other.session
+            or one.no_light is not other.no_light
+            or one.redials != other.redials
+            or one.circuit != other.circuit
+        ):
+            return False
+    return True

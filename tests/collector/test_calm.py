@@ -89,6 +89,27 @@ def test_a_line_that_fails_for_weeks_beside_another_keeps_few_reports() -> None:
     assert len(court.judge.kept("kubung")) <= 40
 
 
+def test_the_hours_that_an_office_was_away_take_little_memory_before_they_are_read() -> None:
+    court = Court(TWO_LINES)
+    for number in range(30):
+        court.observe(_cycle(number, good=True, path="telkom"))
+    silent_ms = BEGIN_MS + 29 * MINUTE
+    court.silent("kubung", silent_ms, silent_ms + 67_000)
+    court.rule(silent_ms + 67_000)
+    back = replace(_cycle(3000, good=True, path="telkom"), backlog=2970)
+    court.observe(back)
+    for number in range(30, 3000):
+        seen = _cycle(number, good=not 60 <= number < 2900, path="telkom")
+        court.observe(replace(seen, late=True, received_ms=back.received_ms + 1000))
+        assert len(court.judge.kept("kubung")) < 20
+    court.observe(_cycle(3001, good=True, path="telkom"))
+    (outage,) = [o for o in court.rule(BEGIN_MS + 3001 * MINUTE + 1000).outages if not o.withdrawn]
+    assert (outage.began_ms, outage.ended_ms) == (
+        BEGIN_MS + 60 * MINUTE,
+        BEGIN_MS + 2900 * MINUTE,
+    )
+
+
 def test_a_single_failing_cycle_is_not_kept_for_ever() -> None:
     court = Court(TWO_LINES)
     for number in range(100):

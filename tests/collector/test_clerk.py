@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from collector import arrears
 from collector import clerk as clerks
 from collector.clerk import Clerk
 from collector.judgement.evidence import Cause, Confidence
 from collector.judgement.ledger import Entry, Json, Subject
 from collector.judgement.record import read_book
 from collector.ledger_store import LedgerStore
+from collector.mishaps import Mishaps
 from collector.opened import Kept
 from collector.store import Row, Store, StoreError
 from inventory.model import Circuit, Inventory, Site
@@ -114,7 +116,8 @@ async def test_a_disk_that_refuses_delays_the_ledger_and_loses_nothing(
 async def test_more_late_reports_than_memory_holds_are_read_again_from_the_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clerks, "LATE_MOST", 6)
+    monkeypatch.setattr(arrears, "MOST", 6)
+    monkeypatch.setattr(arrears, "STEP", 5)
     monkeypatch.setattr(clerks, "CATCH_UP_S", 0.01)
     with Store.open(tmp_path) as store:
         clerk = Clerk(INVENTORY, LedgerStore(store))
@@ -128,8 +131,10 @@ async def test_more_late_reports_than_memory_holds_are_read_again_from_the_store
         clerk.live(Kept(_live(30)))
         for row in late:
             clerk.late(row)
-        catching_up = asyncio.create_task(clerk.catch_up(store))
-        while clerk._owed or clerk._late:
+        catching_up = asyncio.create_task(clerk.catch_up(store, Mishaps(pytest.fail)))
+        overflowed = clerk._late.more
+        assert overflowed
+        while len(clerk._late) or clerk._late.more:
             clerk.tick(_at(31))
             await asyncio.sleep(0.01)
         clerk.tick(_at(31))

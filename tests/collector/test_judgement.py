@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.judgement.common import groups_of
+from collector.judgement.common import behind_each, groups_of
 from collector.judgement.evidence import Cause, Confidence, Look, Observation, Verdict
 from collector.judgement.outages import Context, Finding, read
 from collector.judgement.quality import Quality
@@ -175,7 +175,8 @@ def _behind(groups: dict[str, int]) -> Inventory:
 def test_the_area_is_the_lowest_upstream_that_the_fallen_share(
     groups: dict[str, int], fallen: set[str], named: list[str]
 ) -> None:
-    found = groups_of(dict.fromkeys(fallen, BEGIN_MS), _behind(groups))
+    inventory = _behind(groups)
+    found = groups_of(dict.fromkeys(fallen, BEGIN_MS), inventory, behind_each(inventory))
     assert [group.upstream for group in found] == named
 
 
