@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     from inventory.model import Inventory
 
 HELD_SHARE: Final = 0.5
-"""Of a fallen office's peers that must be heard, or gone, before it is told of alone."""
+"""Of the offices behind a fallen one's upstream that are not gone, so many must be heard before it
+is told of without the others."""
+TOLD_MS: Final = 1_000
+"""Beyond an interval, for the last of them to be found silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,7 @@ class Court:
             return
         self._stirred = True
         interval_ms = round(now.site.interval_s * 1000)
-        self._falls[site] = _Fall(since_ms + interval_ms, now_ms + interval_ms)
+        self._falls[site] = _Fall(since_ms + interval_ms, now_ms + interval_ms + TOLD_MS)
         self.judge.silent(site, silent=True)
         self.scene.silent(site, since_ms, now_ms, shadowed=self._isolated is not None)
 
@@ -253,36 +256,35 @@ class Court:
     def _held(self, now_ms: int) -> set[str]:
         """Return the fallen offices whose peers may be falling with them.
 
-        Those are heard too long ago to know, half of them at least.
+        Until each peer is gone too, or half of those that are not were heard since the fallen
+        one's report was due. Whoever was never heard is not waited for.
         """
         held: set[str] = set()
-        looked: dict[str, tuple[int, list[int]]] = {}
+        looked: dict[str, list[int]] = {}
         for code, fall in self._falls.items():
             upstream = self._shared.get(code)
             if upstream is None or now_ms >= fall.told_by_ms:
                 continue
             if upstream not in looked:
-                looked[upstream] = self._look_at(upstream)
-            gone, heard = looked[upstream]
-            known = gone - self.scene.sites[code].gone + len(heard)
-            known -= bisect_left(heard, fall.due_ms)
-            if known < HELD_SHARE * (len(self._behind[upstream]) - 1):
+                looked[upstream] = self._heard_behind(upstream)
+            heard = looked[upstream]
+            since = len(heard) - bisect_left(heard, fall.due_ms)
+            if since < HELD_SHARE * len(heard):
                 held.add(code)
         return held
 
-    def _look_at(self, upstream: str) -> tuple[int, list[int]]:
-        """Return how many offices behind an upstream are gone, and when the others were heard."""
-        gone, heard = 0, []
+    def _heard_behind(self, upstream: str) -> list[int]:
+        """Return when the offices behind an upstream that are not gone were heard, in order."""
+        heard = []
         for code in self._behind[upstream]:
             peer = self.scene.sites.get(code)
             if peer is None:
                 at_ms = self.heard_ms(code)
             else:
-                gone += peer.gone
                 at_ms = None if peer.gone or peer.last is None else peer.last.received_ms
             if at_ms is not None:
                 heard.append(at_ms)
-        return gone, sorted(heard)
+        return sorted(heard)
 
     def _learn_times(self) -> None:
         """Note for how long after the last thing that happened time alone may change a verdict."""

@@ -3,7 +3,7 @@
 An incident keeps its id, its alertname and its begin. Its offices, cause and evidence follow the
 trouble while it lasts; once the record has come, a closed one is revised by the ledger's verdict.
 An office that fell is told of at once, unless its upstream's peers may be falling with it: then
-it is waited, at most one interval, until half of them were heard or are silent too.
+it is waited, at most one interval, until all of them are silent too, or half of the others heard.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ LEAVE_MS: Final = 60_000
 WITH_OTHERS: Final = "it is told of with the others"
 """Why an office's own incident ends where a common one takes it in."""
 _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
-_REVISABLE: Final = frozenset({"down", "area", "circuit"})
+_FALLS: Final = frozenset({"down", "area"})
+_REVISABLE: Final = _FALLS | {"circuit"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class Tracker:
         for key, trouble in present.items():
             known = self.open.get(key)
             if known is None:
-                if key[0] == "down" and key[1] in held:
+                if key[0] in _FALLS and all(site in held for site in trouble.sites):
                     continue
                 changed.append(self._begin(trouble))
             else:
