@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import secrets
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
 import click
 
 from inventory.model import Device, Site
-from provision import masking, plan
+from provision import masking
 from provision.backup import Repository
+from provision.configuration import digest
 from provision.console import Console
+from provision.diff import SectionDiff, compare
+from provision.drifts import Drifts
 from provision.journal import Journal, Transaction
 from provision.means import Means
 from provision.pusher import Pusher
-from provision.render import Risk
-from provision.session import OutOfReachError, RefusedError
-from provision.states import State
-from provision.workshop import Prepared, Workshop, scope_facts, scope_of
-from tabuah.errors import TabuahError
-from tabuah.wall import wall_ms
+from provision.session import RefusedError
+from provision.workshop import NoWayInError, Prepared, Workshop, scope_of
+from tabuah.errors import ConfigError, NothingMatchedError, TabuahError
 
 T = TypeVar("T")
 
@@ -47,7 +46,7 @@ def look_at_each(
     workshop: Workshop, chosen: Sequence[tuple[Site, Device]]
 ) -> list[Prepared | TabuahError]:
     """Return each device as it is and as it is to be, or why it cannot be said; in their order."""
-    return _each(chosen, lambda site, device: look_at(workshop, site, device))
+    return _each(workshop, chosen, lambda site, device: look_at(workshop, site, device))
 
 
 def read_each(
@@ -59,96 +58,95 @@ def read_each(
         with closing(workshop.enter(site, device)) as session:
             return workshop.running(site, device, session)
 
-    return _each(chosen, one)
+    return _each(workshop, chosen, one)
 
 
-def kept(
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A device beside what it runs by right."""
+
+    site: Site
+    device: Device
+    changes: tuple[SectionDiff, ...]
+    """Empty = it runs just that."""
+    running: Mapping[str, str]
+    """Masked."""
+    digest: str = ""
+    """Of what it runs; empty where it is known by its backup alone."""
+    scope: object = None
+
+
+def drift_of(
     workshop: Workshop, chosen: Sequence[tuple[Site, Device]]
-) -> list[tuple[Site, Device, Mapping[str, str]]]:
-    """Return the devices that are never pushed to, each with its last backup."""
+) -> list[Found | TabuahError]:
+    """Return those of the devices that anybody knows, each beside what it runs by right.
+
+    That is what was confirmed on it or accepted since; where nothing is ever pushed to, its last
+    backup.
+    """
+    with closing(Journal(workshop.folder)) as journal:
+        known = Drifts(journal).known()
+    pushed = [(s, d) for s, d in chosen if (s.code, d.name) in known]
+
+    def one(site: Site, device: Device) -> Found:
+        right = known[site.code, device.name]
+        target = workshop.target(site, device)
+        with closing(target.connect()) as session:
+            running = target.dialect.read(session, scope_of(right.facts))
+        masked = masking.mask_sections(running, workshop.secrets(site, device), workshop.key)
+        now = digest(running, workshop.key)
+        changes = () if now == right.digest else compare(right.want, masked)
+        return Found(site, device, tuple(changes), masked, now, right.facts["scope"])
+
+    return [*_each(workshop, pushed, one), *_drift_of_backups(workshop, chosen)]
+
+
+def _drift_of_backups(
+    workshop: Workshop, chosen: Sequence[tuple[Site, Device]]
+) -> list[Found | TabuahError]:
     read_only = [(s, d) for s, d in chosen if isinstance(workshop.reader(s, d), Console)]
     if not read_only:
         return []
     repository = Repository(workshop.folder / "backup")
-    found = [(s, d, repository.read(s.code, d.name)) for s, d in read_only]
-    return [one for one in found if one[2]]
+    before = {(s.code, d.name): repository.read(s.code, d.name) for s, d in read_only}
+    kept = [(s, d) for s, d in read_only if before[s.code, d.name]]
+    found: list[Found | TabuahError] = []
+    for (site, device), now in zip(kept, read_each(workshop, kept), strict=True):
+        if isinstance(now, TabuahError):
+            found.append(now)
+        else:
+            changes = compare(before[site.code, device.name], now)
+            found.append(Found(site, device, tuple(changes), now))
+    return found
 
 
 def _each(
-    chosen: Sequence[tuple[Site, Device]], act: Callable[[Site, Device], T]
+    workshop: Workshop, chosen: Sequence[tuple[Site, Device]], act: Callable[[Site, Device], T]
 ) -> list[T | TabuahError]:
     def one(pair: tuple[Site, Device]) -> T | TabuahError:
         site, device = pair
         try:
             return act(site, device)
-        except (RefusedError, OutOfReachError) as error:
-            return type(error)(f"{site.code}: {device.name}: {error}")
         except TabuahError as error:
-            return error
+            return named(workshop, site, device, error)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(one, chosen))
 
 
-def push_one(
-    workshop: Workshop,
-    entry: plan.Entry,
-    facts: dict[str, str],
-    stop: threading.Event,
-    *,
-    at_site: bool,
-) -> State:
-    """Return how the push of one device ended.
+def named(workshop: Workshop, site: Site, device: Device, error: TabuahError) -> TabuahError:
+    """Return an error that names the device and gives none of its secrets away."""
+    if isinstance(error, ConfigError | NoWayInError):
+        return error
+    words = masking.mask(str(error), workshop.secrets(site, device), workshop.key)
+    return type(error)(f"{site.code}: {device.name}: {words}")
 
-    Raises:
-        TabuahError: it was refused before there was a transaction.
+
+def settle(workshop: Workshop, txs: Sequence[str] = ()) -> list[Transaction]:
+    """Return the transactions, all that are in doubt or those named, as their devices settle them.
+
+    One that another process drives, or whose device refuses us, is returned as it stands.
     """
-    site, device = workshop.device(entry.site, entry.device)
-    if entry.risk is Risk.A and not at_site and _open_now(workshop, site):
-        hours = site.hours.text if site.hours is not None else ""
-        raise RefusedError(
-            f"this can cut the office off, and it serves now ({hours}); push later, or with "
-            "--at-site when someone stands there"
-        )
-    prepared = look_at(workshop, site, device)
-    if prepared.before_digest != entry.before_digest:
-        raise RefusedError("it runs something else than when it was planned; plan again")
-    if prepared.want_digest != entry.want_digest:
-        raise RefusedError("templates or variables have changed since; plan again")
-    if prepared.errors:
-        raise RefusedError("; ".join(prepared.errors))
-    if prepared.lacks and entry.risk is Risk.A and not at_site:
-        raise RefusedError(
-            f"this can cut the office off, and its gateway cannot undo it for sure: "
-            f"{prepared.lacks}; push it with --at-site when someone stands there"
-        )
-    tx = f"{datetime.now(UTC):%Y%m%d%H%M%S}-{secrets.token_hex(3)}"
-    hidden = prepared.rendered.secrets
-    with closing(Journal(workshop.folder)) as journal, workshop.owning(tx):
-        journal.open(
-            tx,
-            site.code,
-            device.name,
-            {
-                **facts,
-                "before": prepared.before_masked,
-                "want": prepared.want_masked,
-                "before_digest": prepared.before_digest,
-                "want_digest": prepared.want_digest,
-                "scope": scope_facts(prepared.rendered.scope),
-                "risk": entry.risk.value if entry.risk else "",
-            },
-            wall_ms(),
-        )
-        pusher = Pusher(means(workshop, journal, hidden, stop))
-        target = workshop.target(site, device, tx, hidden)
-        with suppress(KeyboardInterrupt):
-            return pusher.push(tx, target, prepared.order).state
-        return journal.get(tx).state
-
-
-def resume(workshop: Workshop, txs: tuple[str, ...]) -> list[State]:
-    """Return how the transactions ended, or where they stand, that nobody else drives."""
     ends = []
     with closing(Journal(workshop.folder)) as journal:
         known = [journal.get(tx) for tx in txs] if txs else journal.unsettled()
@@ -157,18 +155,17 @@ def resume(workshop: Workshop, txs: tuple[str, ...]) -> list[State]:
                 if not ours:
                     click.echo(f"{one.id}: another process is at it", err=True)
                     continue
-                site, device = workshop.device(one.site, one.device)
                 try:
-                    target = workshop.target(site, device, one.id)
-                    pusher = Pusher(means(workshop, journal))
+                    site, device = workshop.device(one.site, one.device)
+                    hidden = workshop.secrets(site, device)
+                    target = workshop.target(site, device, one.id, hidden)
+                    pusher = Pusher(means(workshop, journal, hidden))
                     ends.append(
-                        pusher.resume(
-                            one.id, target, scope_of(one.facts), workshop.slow(site)
-                        ).state
+                        pusher.resume(one.id, target, scope_of(one.facts), workshop.slow(site))
                     )
-                except RefusedError as error:
+                except (RefusedError, NothingMatchedError) as error:
                     click.echo(f"{one.id}: {error}", err=True)
-                    ends.append(one.state)
+                    ends.append(one)
     return ends
 
 
@@ -217,6 +214,7 @@ def means(
         workshop.key,
         say=say,
         stop=stop,
+        now=workshop.collector.now,
         hide=lambda text: masking.mask(text, hidden, workshop.key),
     )
 
@@ -226,8 +224,3 @@ def say(tx: Transaction, words: str) -> None:
     click.echo(
         f"{tx.site} {tx.device} {tx.id}: {tx.state.value}{': ' if words else ''}{words}", err=True
     )
-
-
-def _open_now(workshop: Workshop, site: Site) -> bool:
-    now = datetime.now(workshop.inventory.timezone)
-    return site.hours is not None and site.hours.covers(now)

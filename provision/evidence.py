@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,18 @@ class Collector:
     """The collector that keeps the data folder `data`."""
 
     data: Path
+
+    def now(self) -> datetime:
+        """Return the collector's own time, to the second: ours may be an hour off.
+
+        Raises:
+            TabuahError: no collector answers there, or it refuses.
+        """
+        said = self._answer("GET", "/healthz").headers.get("date", "")
+        try:
+            return parsedate_to_datetime(said)
+        except ValueError as error:
+            raise TabuahError(f"the collector does not say what time it has: '{said}'") from error
 
     def reports(self, site: str, now: datetime) -> list[Heard]:
         """Return an office's recent reports.
@@ -54,6 +67,9 @@ class Collector:
         )
 
     def _ask(self, method: str, path: str, **more: Any) -> Any:  # JSON both ways
+        return self._answer(method, path, **more).json()
+
+    def _answer(self, method: str, path: str, **more: Any) -> httpx.Response:
         socket = self.data / "collector.sock"
         try:
             with httpx.Client(
@@ -67,7 +83,7 @@ class Collector:
             ) from error
         if answer.is_error:
             raise TabuahError(f"{path}: the collector answers {answer.status_code}: {answer.text}")
-        return answer.json()
+        return answer
 
 
 def heard(entry: Mapping[str, Any]) -> Heard:

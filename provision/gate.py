@@ -181,6 +181,27 @@ def weigh(
     )
 
 
+def worse_since(before: Baseline, reports: Iterable[Heard], now_ms: int) -> str | None:
+    """Return in what an office is worse than before its change was confirmed; None when it is not.
+
+    One bad report is a moment of its line; so many in a row as the gate weighs are not.
+
+    Args:
+        before: how it was before the change.
+        reports: recent ones, in any order.
+        now_ms: by the clock that stamped their reception.
+    """
+    live = _live(reports)[-NEEDED:]
+    if not live:
+        return "no live report of it is known"
+    age_ms = now_ms - live[-1].received_ms
+    if age_ms > STALE_INTERVALS * live[-1].interval_ms:
+        return f"its newest report is {age_ms / 1000:.0f} s old"
+    nothing = Floor({}, {}, "")
+    found = [_worse(report, before.path, before.probes, nothing) for report in live]
+    return found[-1] if all(found) else None
+
+
 def _worse(report: Heard, path: str, asked: Mapping[str, Before], known: Floor) -> str | None:
     """Return in what a report is worse than before; None when it is not."""
     if report.path != path:

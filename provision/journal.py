@@ -10,12 +10,14 @@ Texts that come here are masked (`provision.masking`): the journal holds no secr
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from provision.states import SETTLED, Event, State, step
 from tabuah.chain import Fault, Link, append, canonical, verify
@@ -33,6 +35,30 @@ CREATE TABLE IF NOT EXISTS transactions (
     facts TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS one_open_for_a_site ON transactions (site) WHERE settled = 0;
+CREATE TABLE IF NOT EXISTS queue (
+    site TEXT NOT NULL,
+    device TEXT NOT NULL,
+    plan TEXT NOT NULL,
+    entry TEXT NOT NULL,
+    why TEXT NOT NULL,
+    queued_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL,
+    PRIMARY KEY (site, device)
+) STRICT;
+CREATE TABLE IF NOT EXISTS accepted (
+    site TEXT NOT NULL,
+    device TEXT NOT NULL,
+    accepted_ms INTEGER NOT NULL,
+    facts TEXT NOT NULL,
+    PRIMARY KEY (site, device)
+) STRICT;
+CREATE TABLE IF NOT EXISTS drift (
+    site TEXT NOT NULL,
+    device TEXT NOT NULL,
+    checked_ms INTEGER NOT NULL,
+    drifted INTEGER NOT NULL,
+    PRIMARY KEY (site, device)
+) STRICT;
 CREATE TABLE IF NOT EXISTS audit (
     number INTEGER PRIMARY KEY,
     written_ms INTEGER NOT NULL,
@@ -61,6 +87,8 @@ class Subject(Enum):
     """What the device said."""
     PERSON = "person"
     """What a person asked for."""
+    QUEUE = "queue"
+    """A push that waits for its office, or does so no longer."""
 
 
 class JournalError(TabuahError):
@@ -105,6 +133,10 @@ class Journal:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(_SCHEMA)
+        if os.geteuid() == 0:  # the collector reads it, and may run as the folder's owner
+            owner = folder.parent.stat()
+            for one in (folder, path):
+                os.chown(one, owner.st_uid, owner.st_gid)
 
     def close(self) -> None:
         """Close the file."""
@@ -116,7 +148,7 @@ class Journal:
         Raises:
             BusyError: the office has one that is not settled.
         """
-        with self._writing():
+        with self.writing():
             try:
                 self._db.execute(
                     "INSERT INTO transactions VALUES (?, ?, ?, ?, 0, ?, ?, ?)",
@@ -133,7 +165,9 @@ class Journal:
                         else f"{error}"
                     )
                 ) from error
-            self._audit(now_ms, Subject.OPENED, {"tx": tx, "site": site, "device": device, **facts})
+            self.audit_row(
+                now_ms, Subject.OPENED, {"tx": tx, "site": site, "device": device, **facts}
+            )
         return self.get(tx)
 
     def move(self, tx: str, event: Event, now_ms: int, **facts: object) -> Transaction:
@@ -142,7 +176,7 @@ class Journal:
         Raises:
             TransitionError: the table has no such step.
         """
-        with self._writing():
+        with self.writing():
             known = self.get(tx)
             state = step(known.state, event)
             self._db.execute(
@@ -157,13 +191,13 @@ class Journal:
                 ),
             )
             said = {"tx": tx, "from": known.state.value, "event": event.value, "to": state.value}
-            self._audit(now_ms, Subject.MOVED, {**said, **facts})
+            self.audit_row(now_ms, Subject.MOVED, {**said, **facts})
         return self.get(tx)
 
     def note(self, tx: str, subject: Subject, now_ms: int, **facts: object) -> None:
         """Append an audit row about a transaction, and move nothing."""
-        with self._writing():
-            self._audit(now_ms, subject, {"tx": tx, **facts})
+        with self.writing():
+            self.audit_row(now_ms, subject, {"tx": tx, **facts})
 
     def get(self, tx: str) -> Transaction:
         """Return the transaction of that id.
@@ -188,10 +222,21 @@ class Journal:
         ).fetchall()
         return [_transaction(row) for row in rows]
 
+    def of_plan(self, plan: str) -> list[Transaction]:
+        """Return the transactions of one plan, by its digest, the oldest first."""
+        rows = self._db.execute(
+            f"{_SELECT} WHERE json_extract(facts, '$.plan') = ? ORDER BY changed_ms, id", (plan,)
+        ).fetchall()
+        return [_transaction(row) for row in rows]
+
     def confirmed(self) -> dict[tuple[str, str], Transaction]:
         """Return what was last confirmed on each device, by office and device."""
         done = (tx for tx in reversed(self.history()) if tx.state is State.CONFIRMED)
         return {(tx.site, tx.device): tx for tx in done}
+
+    def read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return the rows of a query, for the nouns that keep a table of their own here."""
+        return self._db.execute(query, values).fetchall()
 
     def audit(self) -> list[Link[Subject]]:
         """Return the whole audit in order."""
@@ -208,7 +253,8 @@ class Journal:
         row = self._db.execute(f"{_SELECT} WHERE settled = 0 AND site = ?", (site,)).fetchone()
         return None if row is None else _transaction(row)
 
-    def _audit(self, now_ms: int, subject: Subject, body: Facts) -> None:
+    def audit_row(self, now_ms: int, subject: Subject, body: Facts) -> None:
+        """Append to the audit, within `writing`."""
         row = self._db.execute(
             "SELECT number, written_ms, subject, body, previous, hash FROM audit"
             " ORDER BY number DESC LIMIT 1"
@@ -219,8 +265,17 @@ class Journal:
             (link.number, link.written_ms, subject.value, link.body, link.previous, link.hash),
         )
 
+    def write(self, statement: str, *values: object) -> None:
+        """Execute a statement, within `writing`."""
+        self._db.execute(statement, values)
+
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def writing(self) -> Iterator[None]:
+        """All that is written in the body is on disk when it ends well, or none of it.
+
+        Raises:
+            JournalError: it cannot be written.
+        """
         try:
             self._db.execute("BEGIN IMMEDIATE")
             yield

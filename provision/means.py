@@ -50,6 +50,7 @@ class Means:
         *,
         say: Callable[[Transaction, str], None] = lambda _tx, _words: None,
         stop: threading.Event | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         hide: Callable[[str], str] = str,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -62,6 +63,7 @@ class Means:
             key: of the digests.
             say: is told each step, and what is waited for.
             stop: when it is set, what is under way is undone, as at Ctrl-C.
+            now: the time by the clock that stamps the reports' reception.
             hide: takes secrets out of what a device says.
             clock: seconds that only grow; every deadline is kept by it.
             sleep: waits so many of them.
@@ -71,6 +73,7 @@ class Means:
         self._key = key
         self._say = say
         self._stop = stop if stop is not None else threading.Event()
+        self._now = now
         self._hide = hide
         self._sleep = sleep
         self.clock = clock
@@ -97,7 +100,7 @@ class Means:
     def heard(self, site: str) -> list[Heard] | None:
         """Return the office's recent reports; None when the collector is away."""
         with suppress(TabuahError):
-            return self._evidence.reports(site, datetime.now(UTC))
+            return self._evidence.reports(site, self._now())
         return None
 
     def announced(self, site: str, seconds: int, tx: str) -> str:
@@ -120,20 +123,43 @@ class Means:
         """Return a configuration's name."""
         return digest(sections, self._key)
 
+    def heed(self) -> None:
+        """Go on, unless somebody wants us to stop.
+
+        Raises:
+            KeyboardInterrupt: somebody does.
+        """
+        if self._stop.is_set():
+            raise KeyboardInterrupt
+
     def pause(self, *, stopping: bool) -> None:
         """Wait between two questions.
 
         Raises:
             KeyboardInterrupt: it is to stop, and is not `stopping` already.
         """
-        if self._stop.is_set() and not stopping:
-            raise KeyboardInterrupt
+        if not stopping:
+            self.heed()
         self._sleep(POLL_S)
 
     def baseline(self, site: str) -> Baseline | str:
         """Return how the office is now, or why it cannot be said."""
         try:
-            reports = self._evidence.reports(site, datetime.now(UTC))
+            now = self._now()
+            reports = self._evidence.reports(site, now)
         except TabuahError as error:
             return str(error)
-        return gate.baseline(reports, wall_ms())
+        return gate.baseline(reports, _ms(now))
+
+    def worse_since(self, site: str, before: Baseline) -> str | None:
+        """Return in what an office is worse than it was before; None when it is not."""
+        try:
+            now = self._now()
+            reports = self._evidence.reports(site, now)
+        except TabuahError as error:
+            return str(error)
+        return gate.worse_since(before, reports, _ms(now))
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from provision import gate
 from provision.configuration import Scope, Sections, same
 from provision.dialect import Dialect, Said
-from provision.gate import Baseline, Before, Floor, Opinion
+from provision.facts import baseline_facts, baseline_of, floor_of, said_facts
+from provision.gate import Baseline, Floor, Opinion
 from provision.journal import Subject, Transaction
 from provision.means import Means
 from provision.session import OutOfReachError, RefusedError, Session
@@ -68,9 +68,11 @@ class Run:
         self._session: Session | None = None
         self._deadline = self._means.clock() + _left_s(tx)
         """Of the device, by our own monotonic clock; no wall clock decides anything."""
-        self._floor: Floor | None = _floor(tx)
+        self._floor: Floor | None = floor_of(tx)
         self._last_words = ""
         self._stopping = False
+        self._orphaned = False
+        """Whether it is found without a pusher: what is undone then was not judged bad."""
         self._entered_anew = False
         """Whether the session was opened after the change was complete."""
 
@@ -123,6 +125,7 @@ class Run:
         if left < ENOUGH * order.window_s:
             self.move(Event.BAD, reason=f"only {left:.0f} s of the window are left")
             return
+        self._means.heed()
         self.move(Event.GO)
         try:
             self._dialect.apply(session, self.tx.id)
@@ -143,8 +146,9 @@ class Run:
             return str(error)
         if not same(running, order.before):
             return "the device runs something else than when it was planned; plan again"
+        self._means.heed()
         work = self._means.announced(self._target.site, order.window_s, self.tx.id)
-        self.move(Event.BEGIN, window_s=order.window_s, baseline=_baseline_facts(before), work=work)
+        self.move(Event.BEGIN, window_s=order.window_s, baseline=baseline_facts(before), work=work)
         return None
 
     def _learn(self, words: str) -> None:
@@ -166,7 +170,9 @@ class Run:
             case Settling.ASK if self.tx.state is State.STUCK:
                 self.move(Event.BAD, reason="asked to restore once more")
             case Settling.ASK:
+                self._orphaned = True
                 self._ask()
+                self._orphaned = False
             case Settling.NOTHING:
                 pass
 
@@ -210,12 +216,12 @@ class Run:
             self.move(Event.REFUSE, reason="interrupted")
             return
         if self.tx.state is not State.ROLLING_BACK:
-            self.move(Event.BAD, reason="interrupted")
+            self.move(Event.BAD, reason="interrupted", unjudged=True)
         self.drive()
 
     def _verify(self) -> None:
         """Weigh until it is good, or there is no time left to confirm."""
-        before = _baseline(self.tx)
+        before = baseline_of(self.tx)
         while (reason := self._weigh(before)) is not None:
             self._tell(reason)
             if self._left() < CONFIRM_S:
@@ -370,7 +376,10 @@ class Run:
         # The reason for which it was sent back says more than that it is back.
         known = self.tx.state is State.ROLLING_BACK or event is Event.DEVICE_CONFIRMED
         why = "" if known else said.words or self._last_words
-        self.move(event, said=_said_facts(said), **({"reason": why} if why else {}))
+        facts: dict[str, object] = {"reason": why} if why else {}
+        if self._orphaned and event is not Event.DEVICE_CONFIRMED:
+            facts["unjudged"] = True
+        self.move(event, said=said_facts(said), **facts)
         return True
 
     def _given_up(self) -> bool:
@@ -396,46 +405,16 @@ class Run:
 
 
 def _left_s(tx: Transaction) -> float:
-    """Return how long the device may still wait, by what it said when it was armed."""
-    deadline = tx.facts.get("deadline_ms")
-    return (deadline - wall_ms()) / 1000 if isinstance(deadline, int) else 0.0
+    """Return how long the device may still wait, by what it said when it was armed.
+
+    Whatever the clock says by now, never longer than its window.
+    """
+    deadline, window_s = tx.facts.get("deadline_ms"), tx.facts.get("window_s")
+    if not isinstance(deadline, int) or not isinstance(window_s, int):
+        return 0.0
+    return min((deadline - wall_ms()) / 1000, float(window_s))
 
 
 def _lined(text: str) -> str:
     """Return a text as it arrives: every line ended."""
     return "".join(f"{line}\n" for line in text.splitlines())
-
-
-def _said_facts(said: Said) -> dict[str, object]:
-    return {
-        "marker": said.marker.value,
-        "applied": said.applied,
-        "restored": said.restored,
-        "saved": said.saved,
-        "words": said.words,
-    }
-
-
-def _baseline_facts(before: Baseline) -> dict[str, object]:
-    return {
-        "path": before.path,
-        "probes": {name: asdict(was) for name, was in before.probes.items()},
-        "reports": list(before.reports),
-    }
-
-
-def _baseline(tx: Transaction) -> Baseline:
-    facts: Any = tx.facts["baseline"]  # the journal's JSON
-    return Baseline(
-        path=str(facts["path"]),
-        probes={
-            str(name): Before(was["rtt_us"], float(was["loss"]))
-            for name, was in facts["probes"].items()
-        },
-        reports=tuple(facts["reports"]),
-    )
-
-
-def _floor(tx: Transaction) -> Floor | None:
-    facts: Any = tx.facts.get("floor")
-    return None if facts is None else Floor(facts["reports"], facts["runs"], facts["epoch"])

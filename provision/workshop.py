@@ -91,6 +91,14 @@ class Workshop:
         """
         loaded = load(inventory)
         settings = load_settings(inventory)
+        known = loaded.codes
+        problems = [
+            Problem(said.where, f"sites.{code}: no such office{did_you_mean(code, known)}")
+            for code, said in settings.sites.items()
+            if loaded.find(code) is None
+        ]
+        if problems:
+            raise ConfigError(problems)
         folder = data / "provision"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return cls(loaded, settings, folder, _key(folder / "mask.key"), Collector(data))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from provision.journal import Journal
+from provision.queue import Queue, Queued
 from tabuah.main import main
+from tabuah.wall import wall_ms
 
 INVENTORY = """\
 organisation: Dinas Kominfo
@@ -102,3 +105,68 @@ def test_what_is_in_doubt_is_listed_and_resumed_where_nothing_was_armed(
     assert code == 1
     assert "t1 is aborted: there is nothing to undo" in err
     journal.close()
+
+
+def test_pushes_that_wait_are_listed_and_those_that_waited_too_long_are_told_not_pushed(
+    terminal: Terminal,
+) -> None:
+    assert terminal.types("status")[0] == 0
+    entry = {
+        "site": "13.02.10",
+        "device": "gw",
+        "before_digest": "a",
+        "want_digest": "b",
+        "risk": "B",
+        "errors": [],
+        "said": {"author": "ani", "planned_by": "budi"},
+    }
+    journal = Journal(terminal.folder / "data" / "provision")
+    now_ms = wall_ms()
+    away = Queued("13.02.10", "gw", "p1", entry, "cannot be reached", now_ms, now_ms + 60_000)
+    Queue(journal).add(away)
+    out = terminal.types("status")[1]
+    assert out.startswith("13.02.10 gw  queued  until 2")
+    assert out.rstrip().endswith("cannot be reached")
+    # It is tried again, and waits on.
+    code, out, _err = terminal.types("resume", "-o", "json")
+    assert code == 0
+    assert json.loads(out)["plans"][0]["offices"][0]["state"] == "queued"
+    Queue(journal).remove(away, now_ms, "for the test")
+    Queue(journal).add(replace(away, expires_ms=now_ms - 1))
+    assert "expired" in terminal.types("status")[1]
+    assert json.loads(terminal.types("status", "-o", "json")[1])[0]["state"] == "expired"
+    code, out, err = terminal.types("resume")
+    assert code == 1
+    assert "13.02.10 gw: has waited too long; plan again" in err
+    assert terminal.types("resume", "--drop-expired")[0] == 1
+    assert terminal.types("status") == (0, "", "")
+    assert journal.verify() is None
+
+
+def test_accepting_a_drift_wants_offices_and_a_reason(terminal: Terminal) -> None:
+    code, _out, err = terminal.types("drift", "--accept")
+    assert code == 2
+    assert "--accept names the offices, says --because" in err
+
+
+def test_settings_for_an_office_that_is_none_are_refused_with_their_line(
+    terminal: Terminal,
+) -> None:
+    (terminal.folder / "provision").mkdir()
+    path = terminal.folder / "provision" / "settings.yaml"
+    path.write_text('soak: 1m\nsites:\n  "13.02.12":\n    vars: {ntp: [10.200.0.1]}\n')
+    code, _out, err = terminal.types("status")
+    assert code == 2
+    assert f"{path}:4: sites.13.02.12: no such office; did you mean" in err
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        *("plan", "push", "status", "confirm", "rollback", "resume"),
+        *("trust", "backup", "drift", "history", "show"),
+    ],
+)
+def test_every_command_has_examples(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(("config", verb, "--help")) == 0
+    assert f"tabuah config {verb}" in capsys.readouterr().out

@@ -76,17 +76,7 @@ def read(path: Path) -> Plan:
             author=str(body["author"]),
             made_ms=int(body["made_ms"]),
             window_s=int(body["window_s"]),
-            entries=tuple(
-                Entry(
-                    site=str(one["site"]),
-                    device=str(one["device"]),
-                    before_digest=str(one["before_digest"]),
-                    want_digest=str(one["want_digest"]),
-                    risk=None if one["risk"] is None else Risk(one["risk"]),
-                    refused=tuple(one["errors"]),
-                )
-                for one in body["devices"]
-            ),
+            entries=tuple(entry_of(one) for one in body["devices"]),
             digest=said,
         )
     except OSError as error:
@@ -96,6 +86,34 @@ def read(path: Path) -> Plan:
         raise ConfigError(
             [Problem(str(path), "is no plan; make one: tabuah config plan")]
         ) from error
+
+
+def entry_facts(entry: Entry) -> dict[str, object]:
+    """Return an entry as JSON; `entry_of` reads it again."""
+    return {
+        "site": entry.site,
+        "device": entry.device,
+        "before_digest": entry.before_digest,
+        "want_digest": entry.want_digest,
+        "risk": None if entry.risk is None else entry.risk.value,
+        "errors": list(entry.refused),
+    }
+
+
+def entry_of(facts: Mapping[str, Any]) -> Entry:
+    """Return the entry that JSON has.
+
+    Raises:
+        KeyError, ValueError, TypeError: it has none.
+    """
+    return Entry(
+        site=str(facts["site"]),
+        device=str(facts["device"]),
+        before_digest=str(facts["before_digest"]),
+        want_digest=str(facts["want_digest"]),
+        risk=None if facts["risk"] is None else Risk(facts["risk"]),
+        refused=tuple(facts["errors"]),
+    )
 
 
 def _entry(one: Prepared) -> dict[str, object]:

@@ -1,0 +1,85 @@
+"""What a gateway is known to run by right, and whether it was last seen to run something else.
+
+By right it runs what was last confirmed on it, or what a person has accepted since. The journal
+keeps both; the collector shows what was last seen (`tabuah_config_drift`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from provision.journal import Facts, Journal, Subject
+from tabuah.chain import canonical
+
+Device = tuple[str, str]
+"""Office and device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a device runs by right."""
+
+    want: Mapping[str, str]
+    """Its sections, masked."""
+    digest: str
+    facts: Facts
+    """Its scope, as the journal keeps it."""
+
+
+class Drifts:
+    """What is known of all devices, in one journal."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def known(self) -> dict[Device, Known]:
+        """Return what each device runs by right; those that nobody knows are absent."""
+        newest = {pair: (tx.changed_ms, tx.facts) for pair, tx in self._journal.confirmed().items()}
+        rows = self._journal.read("SELECT site, device, accepted_ms, facts FROM accepted")
+        for site, device, accepted_ms, facts in rows:
+            if accepted_ms > newest.get((site, device), (-1, {}))[0]:
+                newest[site, device] = accepted_ms, json.loads(facts)
+        return {pair: _known(facts) for pair, (_, facts) in newest.items()}
+
+    def accept(
+        self, device: Device, masked: Mapping[str, str], digest: str, scope: object, said: Facts
+    ) -> None:
+        """Have a device run by right what it runs now; `said` has who, why and `at_ms`.
+
+        Raises:
+            JournalError: it cannot be written.
+        """
+        now_ms = said["at_ms"]
+        assert isinstance(now_ms, int)
+        facts = {"want": dict(masked), "want_digest": digest, "scope": scope}
+        site, name = device
+        with self._journal.writing():
+            self._journal.write(
+                "INSERT OR REPLACE INTO accepted VALUES (?, ?, ?, ?)",
+                *(site, name, now_ms, canonical(facts)),
+            )
+            body = {**said, "site": site, "device": name, "accepted": digest}
+            self._journal.audit_row(now_ms, Subject.PERSON, body)
+            self._write(device, now_ms, drifted=False)
+
+    def saw(self, device: Device, now_ms: int, *, drifted: bool) -> None:
+        """Note how a device was found.
+
+        Raises:
+            JournalError: it cannot be written.
+        """
+        with self._journal.writing():
+            self._write(device, now_ms, drifted=drifted)
+
+    def _write(self, device: Device, now_ms: int, *, drifted: bool) -> None:
+        self._journal.write(
+            "INSERT OR REPLACE INTO drift VALUES (?, ?, ?, ?)", *device, now_ms, int(drifted)
+        )
+
+
+def _known(facts: Facts) -> Known:
+    want = facts["want"]
+    assert isinstance(want, dict)
+    return Known(want, str(facts["want_digest"]), facts)

@@ -1,0 +1,49 @@
+"""What a gateway runs by right: what was confirmed on it, or what a person has accepted since."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from provision.drifts import Drifts
+from provision.journal import Journal
+from provision.states import Event
+
+GW = ("13.02.10", "gw")
+SCOPE = {"interfaces": ["wan0"]}
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    journal = Journal(tmp_path)
+    facts = {"want": {"ip": "a\n"}, "want_digest": "d1", "scope": SCOPE}
+    journal.open("t1", *GW, facts, 1_000)
+    for now_ms, event in enumerate(
+        (Event.BEGIN, Event.ARMED, Event.GO, Event.SENT, Event.GOOD, Event.DEVICE_CONFIRMED), 1_001
+    ):
+        journal.move("t1", event, now_ms)
+    return journal
+
+
+def test_what_was_confirmed_is_right_until_a_person_accepts_something_else(
+    journal: Journal,
+) -> None:
+    drifts = Drifts(journal)
+    assert drifts.known()[GW].digest == "d1"
+    drifts.saw(GW, 2_000, drifted=True)
+    assert journal.read("SELECT drifted FROM drift") == [(1,)]
+    said = {"by": "ani", "because": "8443 for the cashier", "at_ms": 3_000}
+    drifts.accept(GW, {"ip": "b\n"}, "d2", SCOPE, said)
+    known = drifts.known()[GW]
+    assert (known.digest, known.want, known.facts["scope"]) == ("d2", {"ip": "b\n"}, SCOPE)
+    assert journal.read("SELECT drifted FROM drift") == [(0,)]
+    assert "8443 for the cashier" in journal.audit()[-1].body
+    assert journal.verify() is None
+
+
+def test_what_is_confirmed_after_that_is_right_again(journal: Journal) -> None:
+    drifts = Drifts(journal)
+    said = {"by": "ani", "because": "x", "at_ms": 500}
+    drifts.accept(GW, {"ip": "b\n"}, "d2", SCOPE, said)
+    assert drifts.known()[GW].digest == "d1"
