@@ -29,9 +29,10 @@ CORE_SLACK_MS: Final = 150_000
 _RESTING: Final = frozenset({State.UP, State.UNKNOWN})
 """Of a line or service that may be forgotten: good, or never asked."""
 SELDOM: Final = 0.03
+"""How improbable it must be that a lossy line alone made a check fail, for its office to be named."""
 NEVER: Final = 1e-5
-"""How improbable it must be that a lossy line alone made checks fail: at one in a thousand, three
-offices with half their packets lost named a service in a quarter of an hour (`bench lossy`)."""
+"""The same, for a service to be named: at one in a thousand, three offices with half their packets
+lost named one in a quarter of an hour (`bench lossy`)."""
 GOODBYES: Final = frozenset({Occasion.GOODBYE_AGENT, Occasion.GOODBYE_HOST})
 DNS: Final = "dns"
 """Stands for the resolvers among the services."""
@@ -68,6 +69,11 @@ class ServiceNow:
     def touched(self) -> bool:
         """Whether it fails, and hardly by the line's loss."""
         return self.failed > 0 and self.chance <= SELDOM
+
+    @property
+    def told(self) -> bool:
+        """Whether it fails, and surely not by the line's loss."""
+        return self.failed > 0 and self.chance <= NEVER
 
 
 @dataclass(slots=True)

@@ -227,9 +227,10 @@ def _services(scene: Scene) -> list[Trouble]:
             or now.site.code not in unresolved
             or now.services[service].stage != "resolve"
         ]
-        # Two checks in a row, or two offices at once: one failure alone is chance.
-        sure = [now for now in touched if now.services[service].standing.state is State.DOWN]
-        if not sure and len(touched) < 2:
+        # Two checks in a row, or two offices at once: one failure alone is chance. Two lossy lines
+        # fail at once often enough: that proves nothing.
+        sure = any(now.services[service].standing.state is State.DOWN for now in touched)
+        if not sure and sum(now.services[service].told for now in touched) < 2:
             continue
         sites = tuple(sorted(now.site.code for now in touched))
         began_ms = min(now.services[service].failing_ms for now in touched)
