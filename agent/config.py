@@ -15,16 +15,12 @@ from urllib.parse import urlsplit
 
 from agent.pacing import SHARE
 from agent.toml_table import Problems, Table, scan
+from tabuah import cadence
 from tabuah.address import host_port
 from tabuah.errors import ConfigError, Problem
 from tabuah.measurement import Kind, Role
-from tabuah.units import duration_text
 
 log = logging.getLogger(__name__)
-
-PACKET_SPACING_S = 0.1
-"""Between the packets of one run of ping or udp, which ends within (count - 1) times this, plus
-its timeout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +111,6 @@ class Config:
 # satellite, four round trips of 600 ms.
 _EVERY_S = {Kind.DNS: 60.0, Kind.HTTP: 300.0}
 _TIMEOUT_S = {Kind.HTTP: 10.0}
-_MAX_PACKETS = 20
 _MIN_PASSWORD = 8
 """RFC 3414 section 11.2."""
 
@@ -165,7 +160,7 @@ def parse(text: str, file: str) -> Config:
 def _config(top: Table) -> Config:
     site = top.text("site")
     data = Path(top.text("data", "/var/lib/tabuah"))
-    interval_s = top.seconds("interval", 10.0, 1.0)
+    interval_s = top.seconds("interval", 10.0, cadence.SHORTEST_INTERVAL_S)
     language = top.word("language", ("id", "en"), "id")
     collectors = _collectors(top.tables("collectors"))
     if not collectors:
@@ -219,18 +214,13 @@ def _probe(table: Table, circuits: dict[str, Circuit]) -> Probe:
     target = table.text("target")
     server = table.text("server", "")
     expect = table.text("expect", "")
-    every_s = table.seconds("every", _EVERY_S.get(kind, 10.0), 1.0)
-    count = table.whole("count", 1, 1, _MAX_PACKETS)
-    timeout_s = table.seconds("timeout", _TIMEOUT_S.get(kind, 2.0), 0.1)
+    every_s = table.seconds("every", _EVERY_S.get(kind, 10.0), cadence.SHORTEST_INTERVAL_S)
+    count = table.whole("count", 1, 1, cadence.MOST_PACKETS)
+    timeout_s = table.seconds("timeout", _TIMEOUT_S.get(kind, 2.0), cadence.SHORTEST_TIMEOUT_S)
     circuit = table.text("circuit", "") or None
     service = table.text("service", "") or None
-    lasts_s = (count - 1) * PACKET_SPACING_S + timeout_s
-    if lasts_s > every_s:
-        table.problem(
-            f"a run may last {duration_text(lasts_s)}, longer than 'every'"
-            f" ({duration_text(every_s)}); lower 'timeout' or 'count'",
-            "timeout",
-        )
+    if (overlaps := cadence.too_long(every_s, count, timeout_s)) is not None:
+        table.problem(overlaps, "timeout")
     if circuit is not None and circuit not in circuits:
         table.problem(f"'circuit': no [[circuits]] has the id '{circuit}'", "circuit")
     interface = circuits[circuit].interface if circuit in circuits else None
@@ -288,7 +278,7 @@ def _device(table: Table) -> Device:
         role=Role(table.word("role", [role.value for role in Role]) or Role.OTHER.value),
         port=table.whole("port", 161, 1, 65535),
         interfaces=table.texts("interfaces"),
-        every_s=table.seconds("every", 10.0, 1.0),
+        every_s=table.seconds("every", 10.0, cadence.SHORTEST_INTERVAL_S),
         version=table.word("version", ("2c", "3"), "2c"),
         community=table.text("community", ""),
         user=table.text("user", ""),

@@ -14,10 +14,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent import host
-from agent.config import PACKET_SPACING_S
 from agent.poll import Poller
 from agent.probes import PROBES, Memory
-from tabuah import __version__
+from tabuah import __version__, cadence
 from tabuah.measurement import Measurement
 from tabuah.report import Agent, Device, Occasion, Report, ReportId
 
@@ -85,17 +84,7 @@ class Office:
             *(_probe_watch(config, index) for index in range(len(config.probes))),
             *(Watch(d.every_s, Poller(d).poll) for d in config.devices),
         ]
-        slowest = max(
-            (
-                probe.timeout_s + (probe.count - 1) * PACKET_SPACING_S
-                for probe in config.probes
-                if probe.every_s <= config.interval_s
-            ),
-            default=0.0,
-        )
-        # A run that lost a packet waits for it. If it ended only after its report, one without loss
-        # would stand in the next report in its place, and a lossy line would read too well.
-        self.lead_s = min(slowest + 0.2, config.interval_s)
+        self.lead_s = cadence.lead_s(config.interval_s, config.probes)
         """How long before the report's phase the probes begin."""
 
     def begin(self, now: float) -> None:

@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from agent.config import PACKET_SPACING_S
 from agent.probes.run import status_of
+from tabuah.cadence import PACKET_SPACING_S
 from tabuah.measurement import Status
 
 # linux/in.h, linux/in6.h, asm-generic/socket.h: not all are in Python's socket module.

@@ -112,6 +112,8 @@ class Look:
     lost: int = 0
     rtt_us: int | None = None
     jitter_us: int | None = None
+    lead_ms: int = 0
+    """How long before the report the first packet of its probes left: what they show began then."""
     load: float | None = None
     """Share of the contracted bandwidth in use since the report before, of the fuller way."""
 

@@ -16,6 +16,8 @@ from collector.judgement.evidence import Look, Observation
 
 UNANSWERED_MS: Final = 3_000
 """A report that took longer was on its way in vain for a while; the agent spools at the same."""
+RETRY_MS: Final = 500
+"""A report that took as long was tried again: the first try was lost."""
 
 
 class Face(Enum):
@@ -70,6 +72,21 @@ def face(seen: Observation, look: Look | None, redials_before: int | None = None
     if look.session is False and _redialled(look, redials_before):
         return Face.NO_SESSION
     return Face.DARK if look.first_hop is None else Face.NO_HOP
+
+
+def began_ms(seen: Observation, look: Look | None, found: Face) -> int:
+    """Return since when the circuit has looked as it was found to.
+
+    It is down from the first packet that was lost and good from the first that was answered, both
+    before the report was made; or good from the report itself, where that came through and no
+    probe did.
+    """
+    if look is None or found is Face.NOT_ASKED:
+        return seen.at_ms
+    if found is not Face.GOOD or (look.carried and not _core_lost(look)):
+        return seen.at_ms - look.lead_ms
+    took_ms = seen.received_ms - seen.at_ms
+    return seen.at_ms if took_ms < RETRY_MS else seen.received_ms
 
 
 def unanswered(seen: Observation) -> bool:

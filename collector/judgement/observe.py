@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from collector.judgement.evidence import Look, Observation, ServiceLook
-from tabuah.measurement import Role
+from tabuah import cadence
+from tabuah.measurement import LINE_ROLES, Role
 from tabuah.reading import ReadingKind
 from tabuah.report import Occasion
 from tabuah.sections import Sections
@@ -31,6 +32,7 @@ UP: Final = 1
 PORT_DOWN: Final = frozenset({2, 6, 7})
 """down, notPresent, lowerLayerDown. Testing, unknown and dormant say neither."""
 _GATEWAY, _FIRST_HOP, _CENTRE, _PUBLIC = Role.GATEWAY, Role.FIRST_HOP, Role.CENTRE, Role.PUBLIC
+_SPACING_MS: Final = round(cadence.PACKET_SPACING_S * 1000)
 _OCCASIONS: Final = {int(occasion): occasion for occasion in Occasion}
 
 
@@ -150,7 +152,7 @@ def observe(report: Taken, site: Site, before: Taken | None = None) -> Observati
                     report,
                     gateway,
                     before,
-                    primary=primary,
+                    site=site,
                     default=one.interface is None or len(site.circuits) == 1,
                 )
                 for one in site.circuits
@@ -218,10 +220,10 @@ def _look(
     gateway: Polled | None,
     before: Taken | None,
     *,
-    primary: Circuit | None,
+    site: Site,
     default: bool,
 ) -> Look:
-    id_ = circuit.id
+    id_, primary = circuit.id, site.primary
     own = [
         probe
         for probe in report.said.probes
@@ -231,8 +233,14 @@ def _look(
     resolver_run = hop_sent = hop_lost = sent = lost = 0
     hop_trips: list[int] = []
     rtt_us = jitter_us = None
+    lead_ms: int | None = None
     for probe in _fresh([p for p in own if not p.dns], report.interval_ms * 3 // 2):
         role = probe.role
+        if role not in LINE_ROLES:
+            continue
+        if probe.received == probe.sent:
+            ago_ms = probe.age_ms + (probe.sent - 1) * _SPACING_MS
+            lead_ms = ago_ms if lead_ms is None or ago_ms < lead_ms else lead_ms
         if role is _FIRST_HOP:
             first_hop = first_hop or probe.good
             hop_sent += probe.sent
@@ -242,10 +250,8 @@ def _look(
             continue
         if role is _CENTRE:
             centre = centre or probe.good
-        elif role is _PUBLIC:
-            public = public or probe.good
         else:
-            continue
+            public = public or probe.good
         sent += probe.sent
         lost += probe.sent - probe.received
         if probe.rtt_us is not None and (rtt_us is None or probe.rtt_us < rtt_us):
@@ -256,6 +262,9 @@ def _look(
         if probe.dns:
             resolver = resolver or probe.good
             resolver_run = max(resolver_run, probe.run)
+    if lead_ms is None and (lost or hop_lost) and report.occasion is Occasion.CYCLE:
+        # A run with loss ends by its timeout, and its age does not tell when it began.
+        lead_ms = round(cadence.lead_s(report.interval_ms / 1000, site.probes) * 1000)
     port, session = _interfaces(circuit, primary, gateway)
     told = gateway is not None and gateway.readings
     names = {one.name for one in (port, session) if one is not None} if told else set()
@@ -277,6 +286,7 @@ def _look(
         lost=lost,
         rtt_us=rtt_us,
         jitter_us=jitter_us,
+        lead_ms=lead_ms or 0,
         load=_load(circuit, before, report) if circuit is primary else None,
     )
 

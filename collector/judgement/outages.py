@@ -20,7 +20,7 @@ from collector.judgement.evidence import (
     Verdict,
     Window,
 )
-from collector.judgement.faces import Face
+from collector.judgement.faces import Face, began_ms
 from collector.judgement.runs import Run, runs
 from collector.stretches import Kind, kind_of_downtime
 
@@ -50,7 +50,7 @@ class Finding:
     kind: Kind
     verdict: Verdict
     fell_ms: int
-    """The middle of what is known of its begin: half an interval after the last good word."""
+    """The middle of what is known of its begin: between the last good word and the first bad."""
 
     @property
     def site(self) -> str:
@@ -160,10 +160,12 @@ def _findings(
 def _finding(case: Case, run: Run) -> Finding:
     verdict = diagnose(case)
     before = run.before
-    half = 0 if before is None else before.interval_ms // 2
     fell_ms = case.began_ms
     if before is not None and case.began_ms == run.begin_ms:
-        fell_ms = before.at_ms + half if run.gap is not None else (before.at_ms + fell_ms) // 2
+        if run.gap is None:
+            fell_ms = (began_ms(before, before.look(case.circuit), Face.GOOD) + fell_ms) // 2
+        else:
+            fell_ms = before.at_ms + before.interval_ms // 2
     return Finding(case, kind_of(case, verdict.cause), verdict, fell_ms)
 
 

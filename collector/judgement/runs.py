@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from collector.judgement.diagnosis import Gap
 from collector.judgement.evidence import Observation
-from collector.judgement.faces import FAILING, Face, face, proves_itself
+from collector.judgement.faces import FAILING, Face, began_ms, face, proves_itself
 from collector.judgement.plain import MISSED
 from tabuah.report import Occasion
 
@@ -68,6 +68,8 @@ class _Cell:
     face: Face
     alone: bool
     """Whether this cycle is enough to call it failing."""
+    began_ms: int
+    """Since when the circuit has looked so."""
 
 
 def runs(timeline: Sequence[Observation], circuit: str, *, silent: bool) -> list[Run]:
@@ -94,6 +96,8 @@ def runs(timeline: Sequence[Observation], circuit: str, *, silent: bool) -> list
 def _cells(timeline: Sequence[Observation], circuit: str) -> Iterator[_Cell]:
     redials: int | None = None
     before = Face.GOOD
+    # Nothing is known of what was before the first report.
+    reached_ms = timeline[0].at_ms if timeline else 0
     for seen in timeline:
         look = seen.look(circuit)
         found = face(seen, look, redials)
@@ -103,7 +107,8 @@ def _cells(timeline: Sequence[Observation], circuit: str) -> Iterator[_Cell]:
             # Its probes are slower than its reports: what was last seen stands.
             found = before
         before = found
-        yield _Cell(seen, found, look is not None and proves_itself(seen, look))
+        reached_ms = max(reached_ms, began_ms(seen, look, found))
+        yield _Cell(seen, found, look is not None and proves_itself(seen, look), reached_ms)
 
 
 def _confirmed(cells: list[_Cell]) -> list[_Cell]:
@@ -126,25 +131,24 @@ def _confirmed(cells: list[_Cell]) -> list[_Cell]:
 def _cut(cells: list[_Cell]) -> list[Run]:
     if not cells:
         return []
-    found = [_run(cells[0], None)]
+    found = [_run(cells[0], None, cells[0].began_ms)]
     for earlier, later in pairwise(cells):
         gap = _gap(earlier.seen, later.seen)
         if gap is not None:
-            begin_ms, end_ms = earlier.seen.at_ms, later.seen.at_ms
+            begin_ms, end_ms = earlier.seen.at_ms, max(earlier.seen.at_ms, later.began_ms)
             found[-1] = replace(found[-1], end_ms=begin_ms, after=later.seen)
             found.append(Run(None, gap, begin_ms, end_ms, before=earlier.seen, after=later.seen))
-            found.append(_run(later, earlier.seen))
+            found.append(_run(later, earlier.seen, end_ms))
         elif earlier.face is later.face:
             found[-1] = replace(found[-1], cycles=found[-1].cycles + 1 + later.seen.left_out)
         else:
-            found[-1] = replace(found[-1], end_ms=later.seen.at_ms, after=later.seen)
-            found.append(_run(later, earlier.seen))
+            found[-1] = replace(found[-1], end_ms=later.began_ms, after=later.seen)
+            found.append(_run(later, earlier.seen, later.began_ms))
     return found
 
 
-def _run(cell: _Cell, before: Observation | None) -> Run:
-    seen = cell.seen
-    return Run(cell.face, None, seen.at_ms, None, cycles=1, first=seen, before=before)
+def _run(cell: _Cell, before: Observation | None, begin_ms: int) -> Run:
+    return Run(cell.face, None, begin_ms, None, cycles=1, first=cell.seen, before=before)
 
 
 def _gap(earlier: Observation, later: Observation) -> Gap | None:

@@ -29,7 +29,7 @@ CORE_SLACK_MS: Final = 150_000
 _RESTING: Final = frozenset({State.UP, State.UNKNOWN})
 """Of a line or service that may be forgotten: good, or never asked."""
 SELDOM: Final = 0.03
-"""How improbable it must be that a lossy line alone made a check fail, for its office to be named."""
+"""How improbable it must be that a line's loss alone made checks fail, for its office to be named."""
 NEVER: Final = 1e-5
 """The same, for a service to be named: at one in a thousand, three offices with half their packets
 lost named one in a quarter of an hour (`bench lossy`)."""

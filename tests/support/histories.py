@@ -292,7 +292,6 @@ class _Office:
             service=of,
             circuit=circuit,
             run=self.seq,
-            age_ms=200,
             sent=1,
             received=1 if good else 0,
             rtt=Timing(rtt_ms * 1000, rtt_ms * 1000, rtt_ms * 1000, 1000) if good else None,
