@@ -21,6 +21,8 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from tabuah.snmp.usm import WINDOW_SECONDS
+
 if TYPE_CHECKING:
     from tabuah.block import Packed
 
@@ -29,6 +31,8 @@ AGREES_MS: Final = 2_000
 DRIFT: Final = 200e-6
 """How fast an uptime may fall behind ours: quartz keeps within 100 ppm, on each side. The anchor
 gives way so fast; a report that is later than that was delayed."""
+ON_ITS_WAY_MS: Final = WINDOW_SECONDS * 1000
+"""So long at most a datagram is on its way: an older one is taken for a replay."""
 BOOTS_MOST: Final = 8
 """Boots remembered of one office."""
 CREDIBLE_MS: Final = 1_577_836_800_000
@@ -141,7 +145,9 @@ def _learn(office: _Office, report: Packed, now_ms: float) -> None:
     """Take the moment of a boot from a live report, unless a quicker one has told it."""
     began_ms = now_ms - report.uptime_ms
     boot = office.find(report.boot_id)
-    wrong = boot is not None and report.boot_id == office.present and _goes_back(boot, report)
+    wrong = (
+        boot is not None and report.boot_id == office.present and _goes_back(boot, report, now_ms)
+    )
     if boot is None or not boot.heard or wrong:
         boot = _Boot(report.boot_id, began_ms, now_ms, report.uptime_ms, report.wall_ms)
     elif report.uptime_ms >= boot.uptime_ms:
@@ -155,14 +161,20 @@ def _learn(office: _Office, report: Packed, now_ms: float) -> None:
     office.put_last(boot)
 
 
-def _goes_back(boot: _Boot, report: Packed) -> bool:
+def _goes_back(boot: _Boot, report: Packed, now_ms: float) -> bool:
     """Whether what was learned of a boot is wrong: no boot's uptime goes back.
 
-    One that is less with a clock that is as much less is of a report that was delayed. So is, in
-    any case, one of a boot that another has followed.
+    One that is less is mostly of a report that was delayed, above all when its clock is as much
+    less; the clock may have been stepped since. But no report is delayed for longer than it is
+    sent again, and of none that was does the clock say that it is of now.
     """
     back_ms = boot.uptime_ms - report.uptime_ms
-    return back_ms > 0 and abs(boot.wall_ms - report.wall_ms - back_ms) > AGREES_MS
+    went_on_ms = report.wall_ms - boot.wall_ms
+    if back_ms <= 0 or abs(went_on_ms + back_ms) <= AGREES_MS:
+        return False
+    delay_ms = now_ms - boot.began_ms - report.uptime_ms
+    of_now = abs(went_on_ms - (now_ms - boot.learned_ms)) <= AGREES_MS
+    return of_now or delay_ms > report.interval_ms + ON_ITS_WAY_MS
 
 
 def _guess(office: _Office, report: Packed, received_ms: int, now_ms: float) -> Placed:

@@ -78,6 +78,18 @@ def test_a_restart_is_no_clone_with_the_last_word_still_on_its_way() -> None:
     assert ear.hear(new, 22, 22.05) is None
 
 
+def test_a_straggler_from_before_a_step_of_the_clock_and_a_restart_is_no_clone() -> None:
+    """Of two minutes, behind one of the boot before; the clock was set between the two starts."""
+    ear, before = Ear(), Machine(7, b"z" * 16)
+    old, new = Machine(A, booted=37.0, ahead=-0.96), Machine(B, booted=37.0, ahead=1.49)
+    assert ear.hear(before, 30.0, 30.3) is None
+    assert ear.hear(old, 43.0, 43.3) is None
+    assert ear.hear(new, 55.8, 56.1) is None
+    assert ear.hear(before, 29.2, 149.2) is None
+    assert ear.hear(old, 43.4, 163.4) is None
+    assert ear.hear(new, 165.8, 166.1) is None
+
+
 def test_a_replay_of_what_never_arrived_is_no_clone() -> None:
     ear, old, new = Ear(), Machine(A), Machine(B, b"b" * 16, 30.0)
     ear.hear(old, 0, 0.05)

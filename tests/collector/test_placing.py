@@ -110,6 +110,30 @@ def test_a_straggler_of_an_earlier_boot_is_placed_by_it_though_its_clock_was_ste
         assert abs(placed.time_ms - (BEGIN_MS + seq * 10_000)) <= 50
 
 
+@pytest.mark.parametrize("first_wall_ms", [0, BEGIN_MS + 3_600_000])
+def test_a_straggler_from_before_its_clock_was_set_is_placed_by_its_uptime(
+    first_wall_ms: int,
+) -> None:
+    """The clock said 1970, or an hour too much, when it left; it comes two minutes later."""
+    anchors = Anchors()
+    _heard(anchors, 1, first_wall_ms + 10_000)
+    _heard(anchors, 9, BEGIN_MS + 90_000)
+    straggler = packed(2, uptime_ms=20_000, wall_ms=first_wall_ms + 20_000)
+    placed = anchors.place(SITE, straggler, BEGIN_MS + 140_000, 140.0, live=True)
+    assert placed.corrected
+    assert abs(placed.time_ms - (BEGIN_MS + 20_000)) <= 50
+    assert _heard(anchors, 15, BEGIN_MS + 150_000) == (150_000, False)
+
+
+def test_a_machine_set_back_to_an_earlier_state_is_anchored_anew() -> None:
+    """A snapshot brings back the boot's ID with a lesser uptime; the clock is set at once."""
+    anchors = Anchors()
+    _heard(anchors, 60, BEGIN_MS + 600_000)
+    back = packed(61, uptime_ms=100_000, wall_ms=BEGIN_MS + 610_000)
+    placed = anchors.place(SITE, back, BEGIN_MS + 610_020, 610.02, live=True)
+    assert (placed.time_ms, placed.corrected) == (BEGIN_MS + 610_000, False)
+
+
 def test_an_uptime_that_goes_back_within_a_boot_is_taken_for_what_it_is() -> None:
     """What was learned from the nonsense before is forgotten: nothing is placed in 1970."""
     anchors = Anchors()
