@@ -161,6 +161,7 @@ class Observation:
     uptime_ms: int
     occasion: Occasion = Occasion.CYCLE
     path: str = ""
+    """The circuit that it left by; "" = not known."""
     srtt_ms: int = 0
     backlog: int = 0
     """Reports that its spool still held: older ones may yet come."""

@@ -29,7 +29,7 @@ from collector.judgement.plain import (
     follows,
     goes_on,
     grown,
-    with_held,
+    with_answers,
     with_last_held,
 )
 from collector.judgement.runs import TAIL_MS
@@ -307,7 +307,7 @@ class Judge:
         return True
 
     def _read(self, site: Site, docket: _Docket, now_ms: int) -> None:
-        docket.line = condensed(with_held(in_order(docket.counted())))
+        docket.line = condensed(with_answers(in_order(docket.counted())))
         docket.findings = read(
             site,
             with_last_held(docket.line),

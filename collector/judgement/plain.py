@@ -49,19 +49,27 @@ def sound(look: Look) -> bool:
 def grown(before: Observation, seen: Observation) -> bool:
     """Return whether a report of a line that carried nothing tells that the one before was held."""
     return (
-        seen.epoch == before.epoch
-        and seen.seq - 1 - seen.left_out == before.seq
+        _next(before, seen)
         and seen.backlog > before.backlog
         and any(look.carried is False for look in before.circuits)
     )
 
 
-def with_held(line: Iterable[Observation]) -> list[Observation]:
-    """Return reports in order of measuring, with those marked that stayed unanswered (`held`)."""
+def with_answers(line: Iterable[Observation]) -> list[Observation]:
+    """Return reports in order of measuring, each with what the next tells of its answer.
+
+    It stayed unanswered (`held`); or, where the next one leaves by another circuit, nobody knows by
+    which this one was answered (`path`), since the agent tries them in turn.
+    """
     marked: list[Observation] = []
     for seen in line:
-        if marked and not marked[-1].late and not marked[-1].held and grown(marked[-1], seen):
-            marked[-1] = replace(marked[-1], held=True)
+        if marked:
+            before = marked[-1]
+            if not before.late and not before.held and grown(before, seen):
+                before = replace(before, held=True)
+            if before.path and seen.path != before.path and _next(before, seen):
+                before = replace(before, path="")
+            marked[-1] = before
         marked.append(seen)
     return marked
 
@@ -73,6 +81,11 @@ def with_last_held(line: list[Observation]) -> list[Observation]:
     if all(look.carried is not False for look in line[-1].circuits):
         return line
     return [*line[:-1], replace(line[-1], held=True)]
+
+
+def _next(before: Observation, seen: Observation) -> bool:
+    """Return whether no report of the same start lies between the two."""
+    return seen.epoch == before.epoch and seen.seq - 1 - seen.left_out == before.seq
 
 
 def condensed(line: Iterable[Observation]) -> list[Observation]:
@@ -94,10 +107,9 @@ def condensed(line: Iterable[Observation]) -> list[Observation]:
 def alike(earlier: Observation, later: Observation) -> bool:
     """Return whether a report repeats the one right before it, but for its figures."""
     return (
-        later.seq - 1 - later.left_out == earlier.seq
+        _next(earlier, later)
         and later.occasion is Occasion.CYCLE
         and (later.left_out > 0 or follows(earlier, later))
-        and later.epoch == earlier.epoch
         and later.late is earlier.late
         and unanswered(later) is unanswered(earlier)
         and goes_on(earlier, later)

@@ -50,15 +50,23 @@ class Quality:
     """When a reading was last beyond a bound by itself, or a packet lost."""
     _settling: int = 0
     """So many samples more are let pass."""
+    _held: tuple[int, Look] | None = None
+    """The last sample, if it lost packets: the next report tells whether the line was falling."""
 
     def add(self, at_ms: int, look: Look) -> Slow | None:
         """Take one cycle's readings; return what is worse than its bounds now."""
         if self._settling:
             self._settling -= 1
             return self.slow
-        self.take(at_ms, look)
         if not self._within(look):
             self._unsound_ms = at_ms
+        if self._held is not None:
+            self.take(*self._held)
+        self._held = (at_ms, look) if look.lost or look.first_hop_lost else None
+        if self._held is None:
+            self.take(at_ms, look)
+        if not self._samples:
+            return self.slow
         looks = [sample for _, sample in self._samples]
         span = at_ms - self._samples[0][0]
         if len(looks) < LEAST_SAMPLES or span < min(LEAST_SPAN_MS, self.window_ms // 2):
@@ -93,15 +101,22 @@ class Quality:
             jitter is None or jitter <= bounds.jitter_s * 1e6
         )
 
+    def fell(self) -> None:
+        """Note that the line fails: what was lost last was the begin of that."""
+        self._held = None
+
     def forget(self) -> None:
         """Begin anew: after a silence the old readings say nothing."""
         self._samples.clear()
+        self._held = None
         self._settling = SETTLING
         self.slow, self.since_ms = None, None
 
     def loss(self) -> float:
         """Return the share of packets lost, the more of two minutes and lately."""
         looks = [look for _, look in self._samples]
+        if self._held is not None:
+            looks.append(self._held[1])
         return max(_loss(looks), _loss(looks[-LATELY:]))
 
     def _worse(self, looks: list[Look]) -> Slow | None:

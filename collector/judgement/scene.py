@@ -29,7 +29,7 @@ CORE_SLACK_MS: Final = 150_000
 _RESTING: Final = frozenset({State.UP, State.UNKNOWN})
 """Of a line or service that may be forgotten: good, or never asked."""
 SELDOM: Final = 0.03
-"""How improbable it must be that a line's loss alone made checks fail, for its office to be named."""
+"""How improbable it must be that a line's loss alone made a check fail, to name its office."""
 NEVER: Final = 1e-5
 """The same, for a service to be named: at one in a thousand, three offices with half their packets
 lost named one in a quarter of an hour (`bench lossy`)."""
@@ -276,6 +276,7 @@ class Scene:
                 return
             if line.standing.state is not State.DOWN:
                 line.flap = line.flap.fall(seen.received_ms)
+            line.quality.fell()
             line.standing = line.standing.signal(Signal.DEAD, line.failing_ms)
             return
         line.failed = 0
