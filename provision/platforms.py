@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from provision.console import Console
 from provision.dialect import Dialect, Reader
 from provision.linux.gateway import LinuxGateway
+from provision.routeros.gateway import RouterOs
 from provision.shown import SHOWS
 
 DIALECTS: Mapping[str, Dialect] = {
     "linux": LinuxGateway(),
     "frr": LinuxGateway(),
+    "routeros": RouterOs(7),
+    "mikrotik_routeros": RouterOs(7),
+    "routeros6": RouterOs(6),
 }
 """Those that can undo a change alone. Others are not pushed to."""
 

@@ -41,7 +41,7 @@ _NEW_FIRST = frozenset({"ros/ip/address", "ros/ip/route"})
 _EXPORTED = re.compile(r"/(?P<menu>[a-z0-9 /-]+?)(?: (?P<line>(?:add|set)\b.*))?$")
 _BARE = re.compile(r"[A-Za-z0-9_.,:/@+*!~<>;-]+")
 _WORD = re.compile(r'(?P<key>[A-Za-z0-9_.-]+)=(?P<value>"(?:[^"\\]|\\.)*"|[^\s"]*)\s*')
-_TARGET = re.compile(r"\[\s*find\s+(?P<where>[^\]]*?)\s*\]\s*")
+_TARGET = re.compile(r"(?:\[\s*find\s+(?P<where>[^\]]*?)\s*\]|(?P<name>[^\s=\[]+)(?=\s))\s*")
 _ESCAPED = re.compile(r'\\([0-9A-F]{2}|[nrt"\\$?_a])')
 
 
@@ -51,18 +51,18 @@ class Line:
 
     verb: str
     target: str
-    """What `set` is for, `default-name=ether1`; empty for `add` and for a menu of settings."""
+    """What `set` is for, `telnet` or `[ find default-name=ether1 ]`; empty where it needs none."""
     values: Mapping[str, str] = field(repr=False)
 
     def __str__(self) -> str:
         """Return it as RouterOS reads it, its properties sorted."""
-        target = f" [ find {self.target} ]" if self.target else ""
+        target = f" {self.target}" if self.target else ""
         said = "".join(f" {key}={_quoted(self.values[key])}" for key in sorted(self.values))
         return f"{self.verb}{target}{said}"
 
     def shown(self) -> str:
         """Return it as people read it: letters are not written as octets."""
-        target = f" [ find {self.target} ]" if self.target else ""
+        target = f" {self.target}" if self.target else ""
         said = "".join(f" {key}={_shown(self.values[key])}" for key in sorted(self.values))
         return f"{self.verb}{target}{said}"
 
@@ -214,7 +214,7 @@ def _line(line: str, section: str) -> Line:
     rest, target = rest.strip(), ""
     said = _TARGET.match(rest)
     if said is not None and verb == "set":
-        target, rest = said["where"], rest[said.end() :]
+        target, rest = said["name"] or f"[ find {said['where']} ]", rest[said.end() :]
     values: dict[str, str] = {}
     while rest:
         word = _WORD.match(rest)

@@ -6,19 +6,18 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 from provision.configuration import Scope, Sections
 from provision.dialect import Armed, Login, Said, Way
 from provision.gate import Heard, Seen
 from provision.lint import Finding, Needs
-from provision.session import OutOfReachError, Ran, RefusedError, Session
+from provision.session import Ran, RefusedError, Session
 from provision.states import Marker
 from tabuah.errors import TabuahError
 
 BEFORE: Sections = {"ip": "address wan0 10.0.0.2/24\n"}
 WANTED: Sections = {"ip": "address wan0 10.0.0.3/24\n"}
-T = TypeVar("T")
 
 
 class KilledError(BaseException):
@@ -46,9 +45,8 @@ class FakeDevice:
     """As the dead-man leaves one: a token, a timer, a change that takes its time."""
 
     clock: Clock
-    breaks: Callable[[], str] = lambda: ""
-    """Asked at each call: '' goes well, 'before' and 'after' cut the line, 'kill' the pusher."""
-    applies: bool = True
+    refuses: Sections | None = None
+    """The change that stops half-way."""
     restores: bool = True
     running: Sections = field(default_factory=lambda: dict(BEFORE))
     before: Sections | None = None
@@ -58,8 +56,6 @@ class FakeDevice:
     applied: bool | None = None
     restored: bool | None = None
     saved: bool = False
-    armed_times: int = 0
-    started: int = 0
     name: str = "fake"
     login: ClassVar[Login] = Login("linux", Way.SHELL)
 
@@ -82,7 +78,7 @@ class FakeDevice:
     # What a dialect does
 
     def read(self, session: Session, scope: Scope) -> Sections:
-        return self._call(lambda: dict(self.running))
+        return dict(self.running)
 
     def prepare(self, session: Session, wanted: Sections, running: Sections) -> Sections:
         return wanted
@@ -96,46 +92,35 @@ class FakeDevice:
     def arm(
         self, session: Session, tx: str, window_s: int, scope: Scope, wanted: Sections
     ) -> Armed:
-        def act() -> Armed:
-            self.before, self.wanted = dict(self.running), dict(wanted)
-            self.marker, self.deadline = Marker.ARMED, self.clock.now + window_s
-            self.armed_times += 1
-            return Armed(self._said(), self.before, self.wanted)
-
-        return self._call(act)
+        self.before, self.wanted = dict(self.running), dict(wanted)
+        self.marker, self.deadline = Marker.ARMED, self.clock.now + window_s
+        return Armed(self._said(), self.before, self.wanted)
 
     def apply(self, session: Session, tx: str) -> None:
-        def act() -> None:
-            if self.marker is not Marker.ARMED:
-                raise RefusedError("not armed")
-            self.started += 1
-            self.applied = self.applies
-            assert self.wanted is not None
-            self.running = dict(self.wanted) if self.applies else {"ip": "half-way\n"}
-            if not self.applies:
-                self.fire()
-
-        self._call(act)
+        if self.marker is not Marker.ARMED:
+            raise RefusedError("not armed")
+        assert self.wanted is not None
+        self.applied = self.wanted != self.refuses
+        self.running = dict(self.wanted) if self.applied else {"ip": "half-way\n"}
+        if not self.applied:
+            self.fire()
 
     def ask(self, session: Session, tx: str) -> Said:
-        return self._call(self._said)
+        return self._said()
 
     def confirm(self, session: Session, tx: str) -> Said:
-        def act() -> Said:
-            if self.marker is Marker.ARMED and self.applied:
-                self.marker = Marker.CONFIRMED
-            if self.marker is not Marker.CONFIRMED:
-                raise RefusedError("too late")
-            self.saved = True
-            return self._said()
-
-        return self._call(act)
+        if self.marker is Marker.ARMED and self.applied:
+            self.marker = Marker.CONFIRMED
+        if self.marker is not Marker.CONFIRMED:
+            raise RefusedError("too late")
+        self.saved = True
+        return self._said()
 
     def roll_back(self, session: Session, tx: str) -> None:
-        self._call(self.fire)
+        self.fire()
 
     def release(self, session: Session, tx: str) -> None:
-        self._call(lambda: None)
+        """Remember it: nobody asks later."""
 
     def _said(self) -> Said:
         return Said(
@@ -146,19 +131,6 @@ class FakeDevice:
             timer=self.marker is Marker.ARMED,
             saved=self.saved,
         )
-
-    def _call(self, act: Callable[[], T]) -> T:
-        how = self.breaks()
-        if how == "kill":
-            raise KilledError
-        if how == "before":
-            raise OutOfReachError("the line is cut")
-        made = act()
-        if how == "after":
-            raise OutOfReachError("the line is cut")
-        if how == "kill after":
-            raise KilledError
-        return made
 
 
 class NoSession:
@@ -176,11 +148,10 @@ class NoSession:
 
 @dataclass
 class FakeOffice:
-    """Reports once a second, good or bad, by what its gateway runs."""
+    """Reports once a second, good or bad."""
 
     clock: Clock
-    device: FakeDevice
-    good_after: bool = True
+    well: Callable[[], bool]
     seq: int = 0
     known: list[Heard] = field(default_factory=list)
     work: list[str] = field(default_factory=list)
@@ -194,7 +165,7 @@ class FakeOffice:
 
     def tick(self) -> None:
         self.seq += 1
-        good = self.device.running == BEFORE or self.good_after
+        good = self.well()
         seen = (Seen("dc", good, self.seq, 20_000 if good else None, 3, 3 if good else 0),)
         # The pusher asks the machine's own clock how fresh a report is.
         self.known.append(Heard("e1", self.seq, _now_ms(), 1000, False, "telkom", seen))

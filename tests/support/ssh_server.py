@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from pathlib import Path
@@ -76,6 +77,7 @@ class SshServer:
                 peer, _where = self._listener.accept()
             except OSError:
                 return
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if not self.open:
                 peer.close()
                 continue
@@ -118,6 +120,7 @@ class _Door(paramiko.ServerInterface):  # type: ignore[misc]
 
 def _start(act: Callable[[], None]) -> None:
     def guarded() -> None:
+        time.sleep(0.01)  # paramiko accepts the request when its question here was answered
         with suppress(OSError, EOFError):
             act()
 
