@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
-from alerts.channels import TIMEOUT_S, ChannelError, trouble_of
+from alerts.channels import TIMEOUT_S, ChannelError, taken
 from alerts.message import Status
+from alerts.text import cut
 from tabuah.speech import rfc3339
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ ENDED_FOR_MS: Final = 15 * 60_000
 """How long an end is repeated, as Prometheus does."""
 MOST: Final = 20_000
 """Alerts kept at once; beyond them the oldest that has ended goes."""
+DESCRIPTION_MOST: Final = 3_000
+"""Characters: what an Alertmanager passes on to Telegram must fit there, 4,096 with the rest."""
 
 
 class Alertmanagers:
@@ -53,9 +56,11 @@ class Alertmanagers:
             name: the channel's.
             urls: of all members; the API's path is added.
             client: to post with.
-            facts: what the inventory says of a message: `kecamatan`, a `generator` URL.
+            facts: what the inventory says of a message: `kecamatan`, `upstream`, a `page` to open.
             now_ms: the collector's clock.
         """
+        self.tried: Callable[[str], None] = lambda _: None
+        """Told of each telling why it was not taken, empty if it was."""
         self.name = name
         self._members = [_Member(name, f"{url.rstrip('/')}/api/v2/alerts", client) for url in urls]
         self._facts = facts
@@ -72,7 +77,8 @@ class Alertmanagers:
         alert = self._alert(message)
         told = await asyncio.gather(*(member.tell([alert]) for member in self._members))
         if not any(told):
-            raise ChannelError(f"none of {len(self._members)} took it: {self._members[0].trouble}")
+            refused = all(member.refused for member in self._members)
+            raise ChannelError(self._trouble(), refused=refused)
 
     def keep(self, message: Message) -> None:
         """Go on telling this; for what was said before a restart."""
@@ -93,7 +99,11 @@ class Alertmanagers:
                     del self._known[key]
             alerts = [self._alert(message) for message in self._known.values()]
             if alerts:
-                await asyncio.gather(*(member.tell(alerts) for member in self._members))
+                told = await asyncio.gather(*(member.tell(alerts) for member in self._members))
+                self.tried("" if any(told) else self._trouble())
+
+    def _trouble(self) -> str:
+        return f"none of {len(self._members)} took it: {self._members[0].trouble}"
 
     def _alert(self, message: Message) -> dict[str, object]:
         incident = message.incident
@@ -111,18 +121,21 @@ class Alertmanagers:
             "cause": incident.cause,
             "severity": incident.severity,
         }
+        page = facts.get("page", "")
+        annotations = {
+            "summary": message.summary,
+            "description": cut(message.description, DESCRIPTION_MOST),
+            "sites": ", ".join(incident.sites),
+            "cause": incident.known,
+            "dashboard_url": page,
+        }
         return {
             "labels": {name: value for name, value in labels.items() if value},
-            "annotations": {
-                "summary": message.summary,
-                "description": message.description,
-                "sites": ", ".join(incident.sites),
-                "cause": incident.known,
-            },
+            "annotations": {name: value for name, value in annotations.items() if value},
             "startsAt": rfc3339(incident.began_ms),
             # An end at or before the beginning is none to an Alertmanager.
             "endsAt": rfc3339(max(ends_ms, incident.began_ms + 1)),
-            "generatorURL": facts.get("generator", ""),
+            "generatorURL": page,
         }
 
 
@@ -132,10 +145,14 @@ class _Member:
         self._url = url
         self._client = client
         self.trouble = ""
+        self.refused = False
 
     async def tell(self, alerts: Sequence[Mapping[str, object]]) -> bool:
-        request = self._client.post(self._url, json=list(alerts), timeout=TIMEOUT_S)
-        trouble = await trouble_of(request)
+        trouble, self.refused = "", False
+        try:
+            await taken(self._client.post(self._url, json=list(alerts), timeout=TIMEOUT_S))
+        except ChannelError as error:
+            trouble, self.refused = str(error), error.refused
         if trouble != self.trouble:  # once, not at each telling
             host = httpx.URL(self._url).host
             if trouble:

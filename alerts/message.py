@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from alerts.incident import Incident
+from alerts.text import cut
 from tabuah.speech import rfc3339
 
 
@@ -24,6 +25,10 @@ class Message:
     incident: Incident
     summary: str
     description: str
+
+    def within(self, most: int) -> Message:
+        """Return the message with a description of at most so many characters."""
+        return replace(self, description=cut(self.description, most))
 
     def json(self) -> dict[str, object]:
         """Return the webhook's JSON object; times are RFC 3339 in UTC."""

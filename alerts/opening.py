@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     import httpx
 
     from alerts.channels import Deliver
+    from alerts.condition import Turn
     from alerts.message import Message
     from inventory.model import Channel, Inventory
 
     Taken = Callable[[str, Message], None]
+    Turned = Callable[[Outbox, Turn], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ def open_channels(
     client: httpx.AsyncClient,
     taken: Taken,
     now_ms: Callable[[], int],
+    *,
+    turned: Turned = lambda _, __: None,
 ) -> Opened:
     """Return the channels of the inventory as it is now.
 
@@ -51,21 +55,22 @@ def open_channels(
         client: to speak HTTP with.
         taken: called with a channel's name and each message that it has taken.
         now_ms: the collector's clock.
+        turned: called when people ought to hear that a channel fails, or works again.
 
     Raises:
         ConfigError: a secret cannot be read, or Apprise does not know a URL.
     """
     outboxes, clusters = [], []
     for channel in known.alerts.channels:
-        deliver: Deliver
         if channel.kind is ChannelKind.ALERTMANAGER:
             urls = [resolve_text(url, known.directory) for url in channel.alertmanager]
             cluster = Alertmanagers(channel.name, urls, client, partial(_facts, newest), now_ms)
             clusters.append(cluster)
-            deliver = cluster.deliver
+            outbox = Outbox(channel.name, cluster.deliver, taken, turned)
+            cluster.tried = outbox.tried
         else:
-            deliver = _single(channel, known, client)
-        outboxes.append(Outbox(channel.name, deliver, taken))
+            outbox = Outbox(channel.name, _single(channel, known, client), taken, turned)
+        outboxes.append(outbox)
     return Opened(tuple(outboxes), tuple(clusters))
 
 
@@ -82,8 +87,9 @@ def _single(channel: Channel, known: Inventory, client: httpx.AsyncClient) -> De
 
 
 def _facts(newest: Callable[[], Inventory], message: Message) -> Mapping[str, str]:
-    sites = message.incident.filed_sites
-    site = newest().find(sites[0]) if len(sites) == 1 else None
+    known, sites = newest(), message.incident.filed_sites
+    page = {"page": known.page_url or ""}
+    site = known.find(sites[0]) if len(sites) == 1 else None
     if site is None:
-        return {}
-    return {"kecamatan": site.kecamatan, "upstream": site.upstream or ""}
+        return page
+    return {**page, "kecamatan": site.kecamatan, "upstream": site.upstream or ""}

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from alerts.failing import CHANNEL_FAILING
 from alerts.incident import Ending, Incident
 from alerts.words import CAUSES
 
 if TYPE_CHECKING:
     from inventory.model import Inventory
 
-CHANNEL_FAILING: Final = "TabuahChannelFailing"
 _LASTED_MS: Final = 192_000
 
 

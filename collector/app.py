@@ -52,6 +52,7 @@ from tabuah.snmp.receiver import Inform, Reason, Receiver, Refused
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from alerts.incident import Incident as Alert
     from collector.clerk import Clerk
     from collector.committer import Commit, Committer
     from collector.delivery import Address, Datagram
@@ -345,8 +346,13 @@ class Collector:
     def _announce(self, incident: Incident) -> None:
         with self.mishaps.at("alert"):
             gone = () if incident.open else self.clerk.gone()
-            decision = self._pipeline.decide(alert_of(incident, self._inventory, gone))
-            log.info("incident %s: %s", incident.id, decision.reason.value)
+            self.announce(alert_of(incident, self._inventory, gone))
+
+    def announce(self, alert: Alert) -> None:
+        """Tell people of something, if the alert path finds that they ought to hear of it."""
+        with self.mishaps.at("alert"):
+            decision = self._pipeline.decide(alert)
+            log.info("incident %s: %s", alert.id, decision.reason.value)
             if decision.message is not None:
                 self._logbook.say(decision.message)
             if decision.revised is not None:

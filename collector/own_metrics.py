@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import platform
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -25,6 +25,8 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from alerts.channels import Outcome
+from alerts.condition import Condition
 from tabuah import __version__
 from tabuah.snmp.receiver import STAT_OF, Reason
 
@@ -125,6 +127,12 @@ class OwnMetrics:
             gauge = Gauge(name, says, registry=self.registry)
             gauge.set_function(partial(_disk, folder, of))
 
+    def watch_channels(
+        self, channels: Sequence[AlertChannel], text_failures: Callable[[], int]
+    ) -> None:
+        """Show whether alerts leave, and how often a user's own text failed."""
+        self.registry.register(_Channels(channels, text_failures))
+
     def watch_remote_write(self, writing: RemoteWriting) -> None:
         """Show how far remote write has come."""
         self.registry.register(_RemoteWrite(writing))
@@ -166,6 +174,57 @@ def _disk(folder: Path, of: str) -> float:
     except OSError:  # gone, or its filesystem is: no figure is better than a false one
         return math.nan
     return usage.total if of == "total" else usage.free
+
+
+class AlertChannel(Protocol):
+    """What is asked of `alerts.channels.Outbox`."""
+
+    name: str
+    condition: Condition
+
+    @property
+    def counts(self) -> Mapping[Outcome, int]:
+        """Return what became of all tries."""
+
+    @property
+    def waiting(self) -> int:
+        """Return how many messages are not taken yet."""
+
+
+class _Channels(Collector):
+    def __init__(self, channels: Sequence[AlertChannel], text_failures: Callable[[], int]) -> None:
+        self._channels = channels
+        self._text_failures = text_failures
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield each family."""
+        up = GaugeMetricFamily(
+            "tabuah_alert_channel_up",
+            "1 = the channel's last message was taken, or it had none yet; 0 = it is tried again.",
+            labels=["channel"],
+        )
+        waiting = GaugeMetricFamily(
+            "tabuah_alert_channel_waiting_messages",
+            "Messages that the channel has not taken yet.",
+            labels=["channel"],
+        )
+        tries = CounterMetricFamily(
+            "tabuah_alert_channel_tries",
+            "Tries to hand over messages, by what became of them; failed ones are tried again, "
+            "what is refused for what it is was given up, lost is what the full queue let go.",
+            labels=["channel", "outcome"],
+        )
+        for channel in self._channels:
+            up.add_metric([channel.name], 0.0 if channel.condition.trouble else 1.0)
+            waiting.add_metric([channel.name], channel.waiting)
+            for outcome, count in channel.counts.items():
+                tries.add_metric([channel.name, outcome.value], count)
+        yield from (up, waiting, tries)
+        yield CounterMetricFamily(
+            "tabuah_alert_text_failures",
+            "Texts for which the shipped template stood in, since the inventory's own failed.",
+            self._text_failures(),
+        )
 
 
 class RemoteWriting(Protocol):

@@ -14,6 +14,8 @@ from typing import IO, TYPE_CHECKING, Final
 
 import httpx
 
+from alerts.condition import Turn
+from alerts.failing import Failing
 from alerts.heartbeat import beat
 from alerts.opening import Opened, open_channels
 from collector import drill
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
 
     from starlette.routing import Route
 
+    from alerts.channels import Outbox
     from alerts.message import Message
     from inventory.model import Inventory
 
@@ -108,6 +111,7 @@ class Program:
         self._drill: drill.Drill | None = None
         self._rereads = asyncio.Event()
         self._channels: Opened
+        self._failing = Failing()
         self._stopping = asyncio.Event()
         self._failed = False
 
@@ -131,6 +135,7 @@ class Program:
                 client,
                 self._taken,
                 wall_ms,
+                turned=self._turned,
             )
             self._logbook = Logbook(
                 store.note_incidents,
@@ -148,6 +153,9 @@ class Program:
                 clerk=Clerk(self._inventory, LedgerStore(store)),
             )
             self._collector.own.watch_disk(self._options.data)
+            self._collector.own.watch_channels(
+                self._channels.outboxes, lambda: self._collector.writer.templates.failures
+            )
             async with _starting():
                 await self._collector.restore()
             _collect_seldom()
@@ -310,6 +318,16 @@ class Program:
 
     def _taken(self, channel: str, message: Message) -> None:
         self._logbook.taken(channel, message)
+
+    def _turned(self, outbox: Outbox, turn: Turn) -> None:
+        """Have the other channels say that one fails, or that it works again."""
+        now_ms = wall_ms()
+        if turn is Turn.FAILS:
+            began_ms = now_ms - round(outbox.condition.lasted_s(time.monotonic()) * 1000)
+            told = self._failing.begins(outbox.name, outbox.condition.trouble, began_ms)
+        else:
+            told = self._failing.ends(outbox.name, now_ms)
+        self._collector.announce(told)
 
     async def _read(self) -> Inventory:
         """Return the inventory as it is now; in a thread, for a large one takes its time."""

@@ -20,7 +20,7 @@ from alerts.alertmanager import Alertmanagers
 from alerts.channels import ChannelError
 from alerts.incident import Incident
 from alerts.message import Message, Status
-from alerts.people import by_apprise, by_command
+from alerts.people import by_apprise, by_command, fitted
 from tabuah.errors import NothingMatchedError
 from tests.support.alertmanager import Alertmanager, alertmanager
 from tests.support.centre import until
@@ -58,7 +58,7 @@ def hook() -> Iterator[Sink]:
 @asynccontextmanager
 async def _told(*urls: str) -> AsyncIterator[Alertmanagers]:
     async with httpx.AsyncClient() as client:
-        facts = {"kecamatan": "Kubung", "upstream": "sto-solok"}
+        facts = {"kecamatan": "Kubung", "upstream": "sto-solok", "page": "https://tabuah.example/"}
         cluster = Alertmanagers("am", urls, client, lambda _: facts, _now_ms)
         telling = asyncio.create_task(cluster.run())
         try:
@@ -97,6 +97,8 @@ async def test_an_alertmanager_has_the_labels_of_the_contract_and_passes_on_both
                 "severity": "critical",
             }
             assert alert["annotations"]["summary"] == DOWN.summary
+            assert alert["annotations"]["dashboard_url"] == "https://tabuah.example/"
+            assert alert["generatorURL"] == "https://tabuah.example/"
             await until(lambda: [one["status"] for one in hook.heard] == ["firing"], 15.0)
             await cluster.deliver(UP)
             await until(
@@ -195,6 +197,16 @@ async def test_apprise_delivers(hook: Sink) -> None:
     hook.refusing = True
     with pytest.raises(ChannelError):
         await by_apprise(hook.url.replace("http://", "json://"))(UP)
+
+
+def test_a_service_is_given_what_it_has_room_for() -> None:
+    long = replace(DOWN, description="kata " * 2_000)
+    assert fitted(DOWN, 250, 4_096) == (DOWN.summary, DOWN.description)
+    title, body = fitted(long, 0, 160)
+    assert title == DOWN.summary
+    assert len(title) + 2 + len(body) <= 160
+    assert body.endswith("...")
+    assert [len(part) <= 30 for part in fitted(long, 0, 30)] == [True, True]
 
 
 def test_a_url_that_apprise_does_not_know_is_refused_without_its_token() -> None:

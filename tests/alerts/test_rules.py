@@ -20,7 +20,7 @@ RUNBOOKS = ROOT / "docs" / "runbooks"
 CONTRACT = {
     *("TabuahLinkDown", "TabuahUpstreamDown", "TabuahLinkDegraded", "TabuahLinkFlapping"),
     *("TabuahLinkSaturated", "TabuahPowerLost", "TabuahGatewayFault", "TabuahServiceDown"),
-    *("TabuahAgentFault", "TabuahClockSkew", "TabuahCollectorIsolated"),
+    *("TabuahAgentFault", "TabuahClockSkew", "TabuahCollectorIsolated", "TabuahChannelFailing"),
 }
 """What the collector announces itself."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Sink:
-    """What came, in order; while `refusing`, everything is answered 503 and nothing kept."""
+    """What came, in order; while `refusing`, everything is answered `refusal` and nothing kept."""
 
     def __init__(self) -> None:
         self.heard: list[dict[str, Any]] = []
@@ -19,6 +19,7 @@ class Sink:
         """GET requests: a heartbeat has no body."""
         self.refused = 0
         self.refusing = False
+        self.refusal = 503
         self.url = ""
 
     def told(self) -> list[tuple[str, str]]:
@@ -38,7 +39,7 @@ def sink() -> Iterator[Sink]:
                 kept.refused += 1
             else:
                 kept.heard.append(json.loads(body))
-            self.send_response(503 if kept.refusing else 204)
+            self.send_response(kept.refusal if kept.refusing else 204)
             self.send_header("content-length", "0")
             self.end_headers()
 
