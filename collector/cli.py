@@ -15,6 +15,7 @@ import click
 from collector import enrolled
 from collector.enrol import enrol as enrol_offices
 from collector.enrol import file_name
+from collector.log_lines import Together
 from collector.options import data_option, running_option
 from inventory.compiled import open_inventory
 from inventory.load import load
@@ -248,6 +249,7 @@ def run(
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,
         format="%(levelname)s %(name)s: %(message)s",  # the system's log adds the time
+        handlers=[Together()],
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs URLs, and a URL may be secret
     asyncio.run(program.Program(options).run())
