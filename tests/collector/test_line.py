@@ -142,7 +142,7 @@ async def test_an_office_taken_out_while_silent_ends_its_incident(
     firing, resolved = lone.said
     assert (firing.status, resolved.status) == (Status.FIRING, Status.RESOLVED)
     assert firing.incident.id == resolved.incident.id
-    assert resolved.summary == f"Kantor {KUBUNG} tidak dipantau lagi sejak pukul 13.00.20 WIB"
+    assert resolved.summary == f"Kantor {KUBUNG} tidak dipantau lagi sejak 13.00 WIB"
     lone.collector.renew(inventory(GUNUNG_TALANG, KUBUNG))
     lone.wait(60)
     assert len(lone.said) == 2
