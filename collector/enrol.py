@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import tomli_w
 
@@ -29,12 +30,15 @@ from inventory.model import (
     SnmpSecurity,
     effective_probes,
 )
+from tabuah.cadence import too_long
 from tabuah.errors import ConfigError, Problem, TabuahError
 from tabuah.units import duration_text
 
 Value = str | int | float | list[str]
 Keys = dict[str, Value]
 
+SHORTEST_KEY: Final = 8
+"""Characters of a device's SNMPv3 password (RFC 3414 section 11.2)."""
 AGENT_DATA = "/var/lib/tabuah"
 
 
@@ -139,11 +143,21 @@ def _offices(sites: Iterable[Site], inventory: Inventory) -> list[Office]:
     for site in sites:
         try:
             offices.append(describe(site, inventory))
+            problems += _refused(site, inventory)
         except ConfigError as error:
             problems.extend(error.problems)
     if problems:
         raise ConfigError(problems)
     return offices
+
+
+def _refused(site: Site, inventory: Inventory) -> list[Problem]:
+    """Return what the office's agent would refuse: an older inventory may hold it unchecked."""
+    return [
+        Problem(f"site {site.code}: probe {probe.name}", overlaps)
+        for probe in effective_probes(site, inventory)
+        if (overlaps := too_long(probe.every_s, probe.count, probe.timeout_s)) is not None
+    ]
 
 
 def _refuse_to_lose(path: Path, code: str, identity: Identity) -> None:
@@ -237,7 +251,11 @@ def _device(device: Device, snmp: Snmp, base: Path) -> Keys:
 def _security(name: str, security: SnmpSecurity | None, base: Path) -> Keys:
     if security is None:
         return {}
-    return {f"{name}_protocol": security.protocol, f"{name}_key": security.key.resolve(base)}
+    key = security.key.resolve(base)
+    if len(key) < SHORTEST_KEY:
+        what = f"secret {security.key}: SNMPv3 needs {SHORTEST_KEY} characters or more (RFC 3414)"
+        raise ConfigError([Problem(security.key.where or "inventory", what)])
+    return {f"{name}_protocol": security.protocol, f"{name}_key": key}
 
 
 def _given(keys: Mapping[str, Value | None]) -> Keys:

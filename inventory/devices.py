@@ -7,6 +7,7 @@ import re
 from inventory import values
 from inventory.fields import Fields
 from inventory.model import Device, Login, Snmp, SnmpSecurity
+from tabuah.cadence import SHORTEST_INTERVAL_S
 from tabuah.measurement import Role
 
 DEVICE_KEYS = ("name", "host", "platform", "interfaces", "role", "every", "snmp", "login")
@@ -33,7 +34,7 @@ def read_device(fields: Fields, name: str) -> Device:
         role=role,
         platform=fields.text("platform", values.token, ""),
         interfaces=fields.texts("interfaces", interface_name),
-        every_s=fields.value("every", values.duration(1.0), 10.0),
+        every_s=fields.value("every", values.duration(SHORTEST_INTERVAL_S), 10.0),
         snmp=_snmp(fields),
         login=_login(fields),
     )

@@ -28,6 +28,13 @@ from inventory.model import (
     Ups,
 )
 from inventory.yaml_nodes import Node
+from tabuah.cadence import (
+    MOST_PACKETS,
+    SHORTEST_INTERVAL_S,
+    SHORTEST_TIMEOUT_S,
+    longest_timeout_s,
+    too_long,
+)
 from tabuah.measurement import Kind, Role
 
 T = TypeVar("T")
@@ -50,7 +57,6 @@ _PROBE_KEYS = (
     *("name", *_KINDS, "role", "every", "count", "timeout", "expect", "circuit", "service"),
 )
 _EVERY_S = {Kind.DNS: 60.0, Kind.HTTP: 300.0}
-_SHORTEST_S = 0.1
 
 
 def read_site(node: Node, scope: Scope, organisation: str) -> Site | None:
@@ -92,7 +98,7 @@ def read_site(node: Node, scope: Scope, organisation: str) -> Site | None:
             if (contact := _contact(item, scope.inside("contact"))) is not None
         ),
         address=fields.value("address", values.host, None),
-        interval_s=fields.value("interval", values.duration(_SHORTEST_S), 10.0),
+        interval_s=fields.value("interval", values.duration(SHORTEST_INTERVAL_S), 10.0),
         circuits=circuits,
         probes=probes,
         devices=_named(fields, "device", DEVICE_KEYS, read_device),
@@ -230,12 +236,13 @@ def _probe(fields: Fields, name: str) -> Probe | None:
     kind = asked[0]
     target, server = _target(fields, kind)
     service = fields.link("service", "service")
-    every_s = fields.value("every", values.duration(_SHORTEST_S), _EVERY_S.get(kind, 10.0))
-    timeout_s = fields.value("timeout", values.duration(0.01), min(2.0, every_s))
-    if timeout_s > every_s:
-        fields.scope.complain(
-            fields.at("timeout"), "timeout is longer than 'every': two runs would overlap"
-        )
+    every_s = fields.value("every", values.duration(SHORTEST_INTERVAL_S), _EVERY_S.get(kind, 10.0))
+    count = fields.value("count", values.whole(1, MOST_PACKETS), 1)
+    timeout_s = fields.value(
+        "timeout", values.duration(SHORTEST_TIMEOUT_S), longest_timeout_s(every_s, count)
+    )
+    if (overlaps := too_long(every_s, count, timeout_s)) is not None:
+        fields.scope.complain(fields.at("timeout" if "timeout" in fields else "count"), overlaps)
     if "count" in fields and kind not in (Kind.PING, Kind.UDP):
         fields.scope.complain(
             fields.at("count"), f"count has no meaning for {kind.value}, only for ping and udp"
@@ -254,7 +261,7 @@ def _probe(fields: Fields, name: str) -> Probe | None:
         server=server,
         expect=fields.text("expect", values.some_text, ""),
         every_s=every_s,
-        count=fields.value("count", values.whole(1, 100), 1),
+        count=count,
         timeout_s=timeout_s,
         circuit=fields.text("circuit", values.token, None),
         service=service,

@@ -33,6 +33,7 @@ from inventory.model import (
 )
 from inventory.secret import SecretRef
 from inventory.yaml_nodes import Node, Scalar, Sequence
+from tabuah.cadence import SHORTEST_INTERVAL_S, SHORTEST_TIMEOUT_S, too_long
 
 T = TypeVar("T")
 
@@ -174,12 +175,10 @@ def _references(fields: Fields) -> tuple[Reference, ...]:
 def _service(fields: Fields, code: str) -> Service | None:
     if not fields.need("http", "https://siak.example/health"):
         return None
-    every_s = fields.value("every", values.duration(1.0), 300.0)
-    timeout_s = fields.value("timeout", values.duration(0.01), min(10.0, every_s))
-    if timeout_s > every_s:
-        fields.scope.complain(
-            fields.at("timeout"), "timeout is longer than 'every': two runs would overlap"
-        )
+    every_s = fields.value("every", values.duration(SHORTEST_INTERVAL_S), 300.0)
+    timeout_s = fields.value("timeout", values.duration(SHORTEST_TIMEOUT_S), min(10.0, every_s))
+    if (overlaps := too_long(every_s, 1, timeout_s)) is not None:
+        fields.scope.complain(fields.at("timeout"), overlaps)
     return Service(
         code=code,
         name=fields.text("name", values.some_text, code),

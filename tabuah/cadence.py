@@ -20,6 +20,7 @@ MOST_PACKETS: Final = 20
 SHORTEST_INTERVAL_S: Final = 1.0
 """Between reports, runs of a probe or polls of a device."""
 SHORTEST_TIMEOUT_S: Final = 0.1
+USUAL_TIMEOUT_S: Final = 2.0
 SLACK_S: Final = 0.2
 """Between the end of the slowest run and its report."""
 
@@ -53,6 +54,11 @@ def lead_s(interval_s: float, runs: Iterable[Run]) -> float:
     """
     of_each_cycle = [lasts_s(r.count, r.timeout_s) for r in runs if r.every_s <= interval_s]
     return min(max(of_each_cycle) + SLACK_S, interval_s) if of_each_cycle else 0.0
+
+
+def longest_timeout_s(every_s: float, count: int) -> float:
+    """Return how long a run waits that says nothing of it: 2 s, or what its packets leave."""
+    return max(SHORTEST_TIMEOUT_S, min(USUAL_TIMEOUT_S, round(every_s - lasts_s(count, 0.0), 6)))
 
 
 def too_long(every_s: float, count: int, timeout_s: float) -> str | None:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import tomli_w
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from agent.config import Circuit, Collector, Config, Device, Probe
+from agent.config import Circuit, Collector, Config, Device, Probe, parse
 from agent.config import load as load_agent
 from collector import enrolled
+from collector.enrol import describe, enrol
 from collector.identity import Identity
 from collector.keys import KeyRing, site_key
+from inventory import model as inventory
+from inventory.load import load
+from tabuah.errors import ConfigError
 from tabuah.main import main
 from tabuah.measurement import Kind, Role
 from tabuah.snmp.usm import Auth, UsmUser
@@ -46,6 +54,18 @@ sites:
 """
 KUBUNG = "13.02.10"
 SECRETS = ('komunitas "rahasia"', "kunci-auth-ups", "kunci-priv-ups")
+
+COLLECTOR = {
+    "address": "192.0.2.9:10162",
+    "engine_id": "80" * 12,
+    "user": "kubung#1",
+    "ku": "00" * 32,
+}
+    "address": "192.0.2.9:10162",
+    "engine_id": "80" * 12,
+    "user": "kubung#1",
+    "ku": "00" * 32,
+}
 
 Run = Callable[..., int]
 
@@ -171,6 +191,57 @@ def test_every_missing_secret_is_told_and_nothing_is_made(
         capsys.readouterr().err,
     )
     assert not (folder / "data").exists()
+
+
+def test_a_device_password_that_the_agent_would_refuse_is_refused_before(
+    folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("UPS_AUTH", "pendek")
+    assert run(KUBUNG) == 2
+    said = capsys.readouterr().err
+    assert re.search(r"inventory\.yaml:\d+: site 13\.02\.10: device ups: .*8 characters", said)
+    assert "pendek" not in said
+    assert not (folder / "data").exists()
+
+
+def test_an_older_inventory_whose_runs_overlap_is_refused(tmp_path: Path) -> None:
+    """It was compiled before that was checked."""
+    probe = inventory.Probe("hop", Kind.PING, "192.0.2.1", every_s=3, count=12)
+    site = inventory.Site(KUBUNG, "Kubung", probes=(probe,))
+    with pytest.raises(ConfigError, match=f"site {KUBUNG}: probe hop: a run may last 3100ms"):
+        enrol(
+            inventory.Inventory("Dinas", sites=(site,)),
+            {KUBUNG: tmp_path / "agent.toml"},
+            tmp_path / "data",
+            [inventory.Endpoint("192.0.2.9", 10162)],
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+DURATIONS = st.sampled_from(["100ms", "500ms", "900ms", "1s", "1100ms", "2s", "3s", "3.1s", "10s"])
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    kind=st.sampled_from(["ping", "udp", "tcp"]),
+    given_=st.fixed_dictionaries(
+        {}, optional={"every": DURATIONS, "timeout": DURATIONS, "count": st.integers(0, 30)}
+    ),
+)
+def test_what_the_inventory_lets_pass_the_agent_takes(
+    tmp_path: Path, kind: str, given_: dict[str, object]
+) -> None:
+    target = "192.0.2.1" if kind == "ping" else "192.0.2.1:862"
+    probe = json.dumps({"name": "one", kind: target, **given_})
+    (tmp_path / "inventory.yaml").write_text(
+        f"organisation: Dinas\nsites: [{{code: kubung, name: Kubung, probes: [{probe}]}}]\n"
+    )
+    try:
+        office = describe(load(tmp_path).site("kubung"), load(tmp_path))
+    except ConfigError:
+        return
+    head = {**office.head, "collectors": [COLLECTOR], "probes": list(office.probes)}
+    assert parse(tomli_w.dumps(head), "agent.toml").probes[0].name == "one"
 
 
 def test_a_rotation_writes_a_new_key_over_the_old_file(folder: Path, run: Run) -> None:
