@@ -1,6 +1,7 @@
-"""Bad pushes, kills, cuts and reboots on real gateways (root, namespaces): how each one ended.
+"""Bad pushes, kills, cuts, reboots, wrong clocks and a full disk on real gateways: how each ended.
 
-Three offices at a time. Every run says whether the journal's end equals what the device runs:
+Root, namespaces; three offices at a time. BENCH_PARTS names parts: bad, kills, cuts, more, full;
+all without it. Every run says whether the journal's end equals what the device runs:
 CONFIRMED with the new configuration, ROLLED_BACK or ABORTED with the old one, read on the device
 itself. The moments of kills and cuts are drawn by a seed (BENCH_SEED), which is in the figures.
 """
@@ -12,11 +13,13 @@ import itertools
 import os
 import random
 import signal
+import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +27,7 @@ from bench.measure import BenchError, Figures, say
 from tests.lab.machine import LabError, stop
 from tests.lab.managed import WINDOW_S, Managed
 from tests.lab.net import Lab, Office
+from tests.support.clock_off import build, wrong_clock
 
 STATES = ("arming", "armed", "pushing", "verifying", "confirming", "rolling_back")
 _RANDOM = 6
@@ -71,14 +75,21 @@ class Run:
     happens: Callable[[Drill, Office, Push], None]
     slowed: bool = False
     """Whether every answer takes 600 ms longer."""
+    clock: tuple[int, int] = (0, 0)
+    """How far the pusher's wall clock is off, and after how many seconds."""
+    device_clock: int = 0
+    """How far the device's is."""
 
 
 class Push:
     """A push under way."""
 
-    def __init__(self, drill: Drill, office: Office, plan: Path) -> None:
+    def __init__(
+        self, drill: Drill, office: Office, plan: Path, clock: tuple[int, int] = (0, 0)
+    ) -> None:
         self.log = drill.managed.folder / f"push-{office.number}-{time.monotonic_ns()}.log"
-        self.process = drill.managed.push(plan, self.log)
+        env = wrong_clock(drill.library, *clock) if clock[0] else None
+        self.process = drill.managed.push(plan, self.log, env)
 
     def await_state(self, state: str) -> bool:
         """Wait for a state; False when the push ended without it."""
@@ -101,18 +112,21 @@ class Drill:
         self.drawn = random.Random(seed)
         self.planning = threading.Lock()
         self.applied_s = 0.0
+        self.library = build(managed.folder)
 
     def once(self, office: Office, run: Run) -> Figures:
         """Return how one run ended."""
         managed, gateway = self.managed, self.managed.gateways[office]
         if run.slowed:
             managed.lab.delay(office, 600)
+        if run.device_clock:
+            gateway.set_clock(self.library, run.device_clock)
         managed.await_live(office, 60)
         time.sleep(7)  # three reports, all of them good: a baseline
         before = gateway.config()
         with self.planning:
             plan = managed.plan(office, run.change(office))
-        push = Push(self, office, plan)
+        push = Push(self, office, plan, run.clock)
         push.await_state("arming")
         began = time.monotonic()
         run.happens(self, office, push)
@@ -171,13 +185,29 @@ def _kill_after(seconds: float) -> Callable[[Drill, Office, Push], None]:
     return happens
 
 
-def _cut_after(seconds: float) -> Callable[[Drill, Office, Push], None]:
+def _cut(state: str = "arming", seconds: float = 0.0) -> Callable[[Drill, Office, Push], None]:
     def happens(drill: Drill, office: Office, push: Push) -> None:
-        push.await_state("arming")
+        push.await_state(state)
         time.sleep(seconds)
         drill.managed.lab.cut(office)
         time.sleep(WINDOW_S + 5)
         drill.managed.lab.loss(office, 0, 0)
+
+    return happens
+
+
+def _disk_full_at(state: str) -> Callable[[Drill, Office, Push], None]:
+    """Fill the centre's disk when the push of one office is there, until its device has settled."""
+
+    def happens(drill: Drill, office: Office, push: Push) -> None:
+        push.await_state(state)
+        fill = drill.managed.data / "provision" / f"fill{office.number}"
+        with suppress(OSError), fill.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        push.process.wait(WINDOW_S + 60)
+        time.sleep(WINDOW_S + 5)
+        fill.unlink()
 
     return happens
 
@@ -215,24 +245,53 @@ def _two_at_once(drill: Drill, office: Office, push: Push) -> None:
         raise BenchError(f"two pushers were at it: {log}")
 
 
-def _runs(drawn: random.Random) -> list[Run]:
-    killed = [
-        Run(
-            f"killed at {s}", BAD["refused half-way"] if s == "rolling_back" else _good, _kill_at(s)
-        )
-        for s in STATES
-    ]
+def _runs(drawn: random.Random) -> Mapping[str, list[Run]]:
+    """Return the runs of each part."""
+
+    def change(state: str) -> Change:
+        return BAD["refused half-way"] if state == "rolling_back" else _good
+
     moments = [drawn.uniform(0, 20) for _ in range(_RANDOM)]
-    return [
-        *(Run(name, change, _nothing) for name, change in BAD.items()),
-        Run("good", _good, _nothing),
-        *killed,
-        *(Run(f"killed after {s:.2f} s", _good, _kill_after(s)) for s in moments[:3]),
-        *(Run(f"line cut after {s:.2f} s", _good, _cut_after(s)) for s in moments[3:]),
-        Run("gateway rebooted", BAD["DNS broken"], _reboot),
-        Run("two pushers", _good, _two_at_once),
-        Run("30 lines over 600 ms", _thirty_lines, _until_applied, slowed=True),
-    ]
+    return {
+        "bad": [
+            *(Run(name, bad, _nothing) for name, bad in BAD.items()),
+            Run("good", _good, _nothing),
+        ],
+        "kills": [
+            *(Run(f"killed at {s}", change(s), _kill_at(s)) for s in STATES),
+            *(Run(f"killed after {s:.2f} s", _good, _kill_after(s)) for s in moments[:3]),
+        ],
+        "cuts": [
+            *(Run(f"line cut at {s}", change(s), _cut(s)) for s in STATES),
+            *(Run(f"line cut after {s:.2f} s", _good, _cut(seconds=s)) for s in moments[3:]),
+        ],
+        "more": [
+            Run("pusher's clock an hour ahead", _good, _nothing, clock=(3600, 0)),
+            Run("pusher's clock an hour behind", _good, _nothing, clock=(-3600, 0)),
+            Run("device's clock an hour ahead", _good, _nothing, device_clock=3600),
+            Run("pusher's clock set an hour ahead", BAD["DNS broken"], _nothing, clock=(3600, 12)),
+            Run("pusher's clock set an hour back", BAD["DNS broken"], _nothing, clock=(-3600, 12)),
+            Run("device's clock an hour behind", BAD["DNS broken"], _nothing, device_clock=-3600),
+            Run("gateway rebooted", BAD["DNS broken"], _reboot),
+            Run("two pushers", _good, _two_at_once),
+            Run("30 lines over 600 ms", _thirty_lines, _until_applied, slowed=True),
+        ],
+        "full": [Run(f"disk full at {s}", change(s), _disk_full_at(s)) for s in STATES],
+    }
+
+
+@contextmanager
+def _small_disk(folder: Path) -> Iterator[None]:
+    """Have the folder of provisioning on a disk of its own, so small that it can be filled."""
+    place = folder / "collector" / "provision"
+    place.mkdir(parents=True)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs", str(place)], check=True
+    )
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 def run() -> Figures:
@@ -240,17 +299,18 @@ def run() -> Figures:
     seed = int(os.environ.get("BENCH_SEED", str(random.SystemRandom().randrange(2**32))))
     say(f"seed {seed}")
     found: Figures = {"seed": seed, "window_s": WINDOW_S}
+    parts = os.environ.get("BENCH_PARTS", "").split(",")
     with tempfile.TemporaryDirectory(prefix="tabuah-bench-") as name:
         folder = Path(name)
         try:
-            with Lab(3, folder) as lab, Managed(lab, folder) as managed:
+            with Lab(3, folder) as lab, _small_disk(folder), Managed(lab, folder) as managed:
                 drill = Drill(managed, seed)
-                waiting = _runs(drill.drawn)
-                while waiting:
-                    now, waiting = waiting[:3], waiting[3:]
-                    with ThreadPoolExecutor(3) as pool:
-                        ends = pool.map(drill.once, lab.offices, now)
-                        found.update({each.name: end for each, end in zip(now, ends, strict=False)})
+                for part, waiting in _runs(drill.drawn).items():
+                    if parts != [""] and part not in parts:
+                        continue
+                    # One disk for all: no office is spared what another's full disk does.
+                    at_once = 1 if part == "full" else 3
+                    found.update(_part(drill, waiting, at_once))
                 found["arming_to_applied_over_600_ms_s"] = drill.applied_s
         except LabError as error:
             raise BenchError(str(error)) from error
@@ -258,4 +318,14 @@ def run() -> Figures:
     confirmed = [n for n in BAD if isinstance(f := found.get(n), dict) and f["end"] == "confirmed"]
     if wrong or confirmed:
         raise BenchError(f"not the truth: {wrong}; bad and confirmed: {confirmed}: {found}")
+    return found
+
+
+def _part(drill: Drill, waiting: list[Run], at_once: int) -> Figures:
+    found: Figures = {}
+    while waiting:
+        now, waiting = waiting[:at_once], waiting[at_once:]
+        with ThreadPoolExecutor(at_once) as pool:
+            ends = pool.map(drill.once, drill.managed.lab.offices, now)
+            found.update({each.name: end for each, end in zip(now, ends, strict=False)})
     return found

@@ -126,13 +126,24 @@ class Journal:
     """The journal in one folder. One thread at a time uses an object; many may be open."""
 
     def __init__(self, folder: Path) -> None:
+        """Open it, and make it where there is none.
+
+        Raises:
+            JournalError: it cannot be written.
+        """
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / "journal.db"
         path.touch(mode=0o600)
         self._db = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(_SCHEMA)
+        try:
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            self._db.close()
+            raise JournalError(
+                f"{path}: cannot be opened: {error}; check space and permissions there"
+            ) from error
         if os.geteuid() == 0:  # the collector reads it, and may run as the folder's owner
             owner = folder.parent.stat()
             for one in (folder, path):

@@ -1,19 +1,9 @@
-"""What every command works with: inventory, settings, the folder of provisioning, the devices.
-
-DATA/provision/journal.db      what was, is and will be done (`provision.journal`)
-known_hosts     whom we trust (`tabuah config trust`)
-mask.key        of the names that stand for secrets
-owners/         a file for each transaction that is being driven
-transcripts/    what was said to a device, without secrets
-"""
+"""What every command works with: inventory, settings, the folder of provisioning, the devices."""
 
 from __future__ import annotations
 
-import fcntl
-import os
-import secrets
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +15,7 @@ from provision.console import Console, why_not
 from provision.dialect import Dialect, Reader
 from provision.diff import SectionDiff, compare
 from provision.evidence import Collector
+from provision.folder import mask_key, owning, transcript
 from provision.lint import Finding, Needs, Severity
 from provision.platforms import DIALECTS, READERS
 from provision.render import Rendered, Risk, render
@@ -100,8 +91,13 @@ class Workshop:
         if problems:
             raise ConfigError(problems)
         folder = data / "provision"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return cls(loaded, settings, folder, _key(folder / "mask.key"), Collector(data))
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                [Problem(str(folder), f"cannot be made: {error.strerror}")]
+            ) from error
+        return cls(loaded, settings, folder, mask_key(folder), Collector(data))
 
     @property
     def known_hosts(self) -> Path:
@@ -219,7 +215,11 @@ class Workshop:
             NoWayInError: see `place` and `dialect`.
         """
         place = self.place(site, device)
-        tell = _nobody if not tx else self._transcript(tx, place, hidden)
+        tell = (
+            _nobody
+            if not tx
+            else transcript(self.folder, tx, hidden | {place.password or ""}, self.key)
+        )
 
         def connect() -> Session:
             return self.enter(site, device, tell)
@@ -291,34 +291,13 @@ class Workshop:
         probes = effective_probes(site, self.inventory)
         return frozenset(probe.name for probe in probes if probe.every_s > longest)
 
-    @contextmanager
-    def owning(self, tx: str) -> Iterator[bool]:
+    def owning(self, tx: str) -> AbstractContextManager[bool]:
         """Yield whether the transaction is ours to drive; another process may be at it.
 
-        The lock dies with its process, however that ends.
+        Raises:
+            TabuahError: the folder cannot be written.
         """
-        folder = self.folder / "owners"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        with (folder / tx).open("a", encoding="ascii") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            yield True
-
-    def _transcript(self, tx: str, place: Place, hidden: frozenset[str]) -> Callable[[str], None]:
-        folder = self.folder / "transcripts"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        path = folder / f"{tx}.log"
-        path.touch(mode=0o600)
-        known = hidden if place.password is None else {*hidden, place.password}
-
-        def tell(words: str) -> None:
-            with path.open("a", encoding="utf-8") as file:
-                file.write(masking.mask(words, known, self.key).rstrip("\n") + "\n")
-
-        return tell
+        return owning(self.folder, tx)
 
 
 def judged_by(one: Prepared, confirmed: Mapping[str, str] | None, *, accept: bool) -> Prepared:
@@ -374,21 +353,3 @@ def scope_of(facts: Mapping[str, object]) -> Scope:
 
 def _nobody(_words: str) -> None:
     """Write nothing down."""
-
-
-def _key(path: Path) -> bytes:
-    """Return the key of the masks, made when there is none."""
-    try:
-        made = path.read_bytes()
-    except FileNotFoundError:
-        new = path.with_suffix(f".{os.getpid()}")
-        new.touch(mode=0o600)
-        new.write_bytes(secrets.token_bytes(32))
-        # link fails where another process was quicker: its key is the one.
-        with suppress(FileExistsError):
-            os.link(new, path)
-        new.unlink()
-        made = path.read_bytes()
-    if len(made) != 32:
-        raise ConfigError([Problem(str(path), "is damaged: it has not 32 octets")])
-    return made

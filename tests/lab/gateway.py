@@ -20,6 +20,7 @@ from provision.session import Ran
 from tests.lab.machine import LabError, environment, ip
 from tests.lab.net import GATEWAY_LAN, Lab, Office
 from tests.lab.rules import nat_table
+from tests.support.clock_off import wrong_clock
 
 PROGRAMS = ("sshd", "vtysh", "frr-reload.py", "conntrack", "unshare", "nsenter")
 _FRR = "/usr/lib/frr"
@@ -178,6 +179,16 @@ class Gateway:
             ip("-n", self.office.gateway, "address", "flush", "dev", name)
             ip("-n", self.office.gateway, "link", "set", name, "mtu", "1500")
         self._start()
+
+    def set_clock(self, library: Path, seconds: int) -> None:
+        """Have all that is run over SSH find its wall clock so far off (`tests.support`).
+
+        Its uptime is the machine's: no program can set that.
+        """
+        said = " ".join(f"{k}={v}" for k, v in wrong_clock(library, seconds).items())
+        config = self._folder / "etc" / "ssh" / "lab_sshd_config"
+        config.write_text(f"{_SSHD}SetEnv {said}\n" if seconds else _SSHD)
+        self.reboot()
 
     # How it is made
 

@@ -169,10 +169,12 @@ class Managed:
         self.config_each(*each)
         return paths
 
-    def push(self, plan: Path, log: Path) -> subprocess.Popen[bytes]:
-        """Return a started push."""
+    def push(
+        self, plan: Path, log: Path, env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Return a started push; `env` is its environment, beside ours."""
         argv = self._config("push", "--plan", str(plan), "--yes")
-        return self.lab.popen(self.lab.centre, argv, log)
+        return self.lab.popen(self.lab.centre, argv, log, env)
 
     def states(self) -> dict[str, str]:
         """Return the state of each office's newest transaction, by the office's code."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from provision.journal import Subject
+from provision.journal import Facts, Journal, Subject
 from provision.queue import Queue
 from provision.render import Risk
 from provision.states import State
 from provision.waves import Phase
 from tests.provision.fake import BEFORE, WANTED, KilledError
-from tests.provision.town import Town, fates
+from tests.provision.town import WINDOW_S, Town, fates
 
 
 def test_a_good_plan_reaches_every_office(
@@ -209,3 +210,41 @@ def test_whoever_comes_after_a_killed_pusher_takes_up_the_plan_where_it_was(
     assert phase is Phase.DONE
     assert set(fates(going).values()) == {"confirmed"}
     assert {device.times_started for device in town.devices.values()} == {1}
+
+
+@pytest.mark.parametrize("good", [True, False])
+@pytest.mark.parametrize("writes", range(10))
+def test_a_disk_that_is_full_at_any_state_leaves_nothing_but_the_truth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int, good: bool
+) -> None:
+    """The pusher can write so many times; then it gives up, and the gateway undoes it alone."""
+    town = Town(tmp_path, monkeypatch, 1)
+    if not good:
+        town.bad("01")
+    left = iter(range(writes))
+    write = Journal.audit_row
+
+    def full(self: Journal, now_ms: int, subject: Subject, body: Facts) -> None:
+        if next(left, None) is None:
+            raise sqlite3.OperationalError("database or disk is full")
+        write(self, now_ms, subject, body)
+
+    monkeypatch.setattr(Journal, "audit_row", full)
+    _phase, going = town.push()
+    full_disk = next(left, None) is None and fates(going)["01"] == "in doubt"
+    if full_disk:
+        assert "journal cannot be written (database or disk is full)" in going.why
+    town.clock.sleep(2 * WINDOW_S)
+    monkeypatch.setattr(Journal, "audit_row", write)
+    town.settle()
+    with town.journal() as journal:
+        assert journal.unsettled() == []
+        assert journal.verify() is None
+        ends = [tx.state for tx in journal.history()]
+    if State.CONFIRMED in ends:
+        assert good
+        assert town.running() == ["01"]
+    else:
+        assert set(ends) <= {State.ROLLED_BACK, State.ABORTED}
+        assert town.running() == []
+    assert town.devices["01"].times_started <= 1
