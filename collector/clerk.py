@@ -32,7 +32,7 @@ from tabuah.wall import wall_ms
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from collector.judgement.evidence import CentreSeen, CollectorSeen, Window
+    from collector.judgement.evidence import CentreSeen, CollectorSeen, StuckSeen, Window
     from collector.judgement.tracking import Incident
     from collector.ledger_store import LedgerStore
     from collector.live import SiteView
@@ -136,6 +136,10 @@ class Clerk:
     def collector_saw(self, seen: CollectorSeen) -> None:
         """Note how the collector's own line is."""
         self._court.collector_saw(seen)
+
+    def stuck(self, seen: Sequence[StuckSeen]) -> None:
+        """Note which gateways could not take a push back."""
+        self._court.stuck(seen)
 
     def tick(self, now_ms: int) -> tuple[Incident, ...]:
         """Rule; return the incidents that began, changed or ended."""

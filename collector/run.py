@@ -29,6 +29,7 @@ from collector.identity import Identity
 from collector.keys import KeyRing
 from collector.ledger_store import LedgerStore
 from collector.logbook import Logbook
+from collector.pushes import Pushes
 from collector.receiver import ReceiverSocket
 from collector.record_web import record_routes
 from collector.reflector import Reflector
@@ -156,7 +157,10 @@ class Program:
             self._collector.own.watch_channels(
                 self._channels.outboxes, lambda: self._collector.writer.templates.failures
             )
+            self._pushes = Pushes(self._options.data, self._collector.clerk.stuck)
+            self._collector.own.registry.register(self._pushes)
             async with _starting():
+                await self._pushes.look()
                 await self._collector.restore()
             _collect_seldom()
             await self._serve(store, keys, client)
@@ -250,6 +254,7 @@ class Program:
                 self._collector.clerk.catch_up(store, self._collector.mishaps),
                 self._collector.watch.run(self._collector.mishaps),
                 self._collector.traps.run(self._collector.mishaps),
+                self._pushes.run(self._collector.mishaps),
                 meter.run(self._collector.mishaps),
                 self._tick(),
                 self._reread_when_asked(),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         CentreSeen,
         CollectorSeen,
         Observation,
+        StuckSeen,
         Window,
     )
     from collector.judgement.ledger import Outage
@@ -80,6 +81,7 @@ class Court:
     """When an office at rest was last heard; None if it is not at rest."""
     _falls: dict[str, _Fall] = field(init=False, default_factory=dict)
     _isolated: CollectorSeen | None = field(init=False, default=None)
+    _stuck: Sequence[StuckSeen] = field(init=False, default=())
     _doubtful: bool = field(init=False, default=False)
     """No reference answers: who falls now may fall with the collector's own line."""
     _stirred: bool = field(init=False, default=True)
@@ -196,6 +198,11 @@ class Court:
                 interval_ms = round(self.scene.sites[code].site.interval_s * 1000)
                 fall.unsure_ms = seen.at_ms + interval_ms
 
+    def stuck(self, seen: Sequence[StuckSeen]) -> None:
+        """Note all the gateways that could not take a push back; those of before are mended."""
+        self._stirred = True
+        self._stuck = seen
+
     def dismiss(self, site: str) -> bool:
         """Let an office rest if nothing of it is open; return whether it rests now."""
         named = any(site in one.sites for one in self.tracker.open.values())
@@ -218,7 +225,8 @@ class Court:
             return _NOTHING
         self.scene.tick(now_ms, resting)
         outages = self.judge.judge(now_ms)
-        wrong = troubles(self.scene, self.judge.findings(), now_ms, self._isolated)
+        stuck = [one for one in self._stuck if self.inventory.find(one.site) is not None]
+        wrong = troubles(self.scene, self.judge.findings(), now_ms, self._isolated, stuck)
         unsure = self._unsure(now_ms)
         wrong = [t for t in wrong if t.key in self.tracker.open or not _all_in(t, unsure)]
         incidents = self.tracker.follow(

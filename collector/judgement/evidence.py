@@ -74,6 +74,19 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class StuckSeen:
+    """A push that its gateway could not take back, by the journal of provisioning."""
+
+    site: str
+    device: str
+    push: str
+    """Its id."""
+    at_ms: int
+    says: str
+    """Why it was to be taken back."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """A cause, what it rests on, and how sure it is."""
 

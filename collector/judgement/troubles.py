@@ -17,6 +17,7 @@ from collector.judgement.evidence import (
     Confidence,
     Evidence,
     Source,
+    StuckSeen,
     Verdict,
 )
 from collector.judgement.scene import DNS
@@ -67,6 +68,8 @@ class Trouble:
         """Return critical, warning or info."""
         if self.alertname == CLOCK_SKEW:
             return "info"
+        if self.key[0] == "stuck":
+            return "critical"
         return "critical" if self.alertname in _CRITICAL else "warning"
 
 
@@ -75,13 +78,15 @@ def troubles(
     findings: Mapping[str, Sequence[Finding]],
     now_ms: int,
     isolated: CollectorSeen | None = None,
+    stuck: Sequence[StuckSeen] = (),
 ) -> list[Trouble]:
-    """Return all that is wrong, or the collector's own isolation alone."""
+    """Return all that is wrong, or the collector's own isolation alone, beside what is stuck."""
+    found = _stuck(stuck)
     if isolated is not None:
         case = Case("", "", Nature.GAP, isolated.at_ms, None, gap=Gap.OPEN, isolated=isolated)
         verdict = replace(diagnose(case), confidence=Confidence.FINAL)
-        return [Trouble((ISOLATED,), ISOLATED, (), isolated.at_ms, verdict)]
-    found = _lost(scene, findings, now_ms)
+        return [*found, Trouble((ISOLATED,), ISOLATED, (), isolated.at_ms, verdict)]
+    found += _lost(scene, findings, now_ms)
     found += _lines(scene, findings, now_ms)
     core = _core(scene)
     if core is not None:
@@ -89,6 +94,19 @@ def troubles(
     found += _services(scene)
     found += _batteries(scene)
     found += _clocks(scene)
+    return found
+
+
+def _stuck(seen: Sequence[StuckSeen]) -> list[Trouble]:
+    """Return the gateways that could not take a push back; no announced work excuses them."""
+    found = []
+    for one in seen:
+        says = f"config push {one.push} on {one.device}: not put back: {one.says}"
+        said = Evidence(Source.GATEWAY, one.at_ms, says)
+        reason = "the gateway runs neither what it ran nor what was planned"
+        verdict = Verdict(Cause.GATEWAY, Confidence.FINAL, (said,), reason)
+        key = ("stuck", one.site)
+        found.append(Trouble(key, GATEWAY_FAULT, (one.site,), one.at_ms, verdict))
     return found
 
 
