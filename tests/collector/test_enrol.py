@@ -61,11 +61,6 @@ COLLECTOR = {
     "user": "kubung#1",
     "ku": "00" * 32,
 }
-    "address": "192.0.2.9:10162",
-    "engine_id": "80" * 12,
-    "user": "kubung#1",
-    "ku": "00" * 32,
-}
 
 Run = Callable[..., int]
 
