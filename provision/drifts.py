@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from provision.journal import Facts, Journal, Subject
+from provision.journal import Facts, Journal, Subject, Transaction
 from tabuah.chain import canonical
 
 Device = tuple[str, str]
@@ -36,12 +36,14 @@ class Drifts:
 
     def known(self) -> dict[Device, Known]:
         """Return what each device runs by right; those that nobody knows are absent."""
-        newest = {pair: (tx.changed_ms, tx.facts) for pair, tx in self._journal.confirmed().items()}
-        rows = self._journal.read("SELECT site, device, accepted_ms, facts FROM accepted")
-        for site, device, accepted_ms, facts in rows:
-            if accepted_ms > newest.get((site, device), (-1, {}))[0]:
-                newest[site, device] = accepted_ms, json.loads(facts)
-        return {pair: _known(facts) for pair, (_, facts) in newest.items()}
+        confirmed = self._journal.confirmed()
+        known = {pair: _known(tx.facts) for pair, tx in confirmed.items()}
+        for site, device, text in self._journal.read("SELECT site, device, facts FROM accepted"):
+            facts = json.loads(text)
+            # A later push of ours has the last word; no clock says which was later.
+            if facts["after"] == _id(confirmed.get((site, device))):
+                known[site, device] = _known(facts)
+        return known
 
     def accept(
         self, device: Device, masked: Mapping[str, str], digest: str, scope: object, said: Facts
@@ -53,8 +55,9 @@ class Drifts:
         """
         now_ms = said["at_ms"]
         assert isinstance(now_ms, int)
-        facts = {"want": dict(masked), "want_digest": digest, "scope": scope}
         site, name = device
+        after = _id(self._journal.confirmed().get(device))
+        facts = {"want": dict(masked), "want_digest": digest, "scope": scope, "after": after}
         with self._journal.writing():
             self._journal.write(
                 "INSERT OR REPLACE INTO accepted VALUES (?, ?, ?, ?)",
@@ -77,6 +80,10 @@ class Drifts:
         self._journal.write(
             "INSERT OR REPLACE INTO drift VALUES (?, ?, ?, ?)", *device, now_ms, int(drifted)
         )
+
+
+def _id(tx: Transaction | None) -> str:
+    return "" if tx is None else tx.id
 
 
 def _known(facts: Facts) -> Known:

@@ -49,9 +49,10 @@ def floor_of(tx: Transaction) -> Floor | None:
     return None if facts is None else Floor(facts["reports"], facts["runs"], facts["epoch"])
 
 
-def of_plan(tx: Transaction) -> str:
-    """Return the digest of the plan that a transaction belongs to."""
-    return str(tx.facts.get("plan", ""))
+def undone_before(tx: Transaction) -> int:
+    """Return how many offices had taken its plan back when a transaction began."""
+    known = tx.facts.get("undone_before")
+    return known if isinstance(known, int) else 0
 
 
 def judged(tx: Transaction) -> bool:

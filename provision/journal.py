@@ -223,20 +223,20 @@ class Journal:
 
     def unsettled(self) -> list[Transaction]:
         """Return every transaction in which something is in doubt, the oldest first."""
-        rows = self._db.execute(f"{_SELECT} WHERE settled = 0 ORDER BY opened_ms, id").fetchall()
+        rows = self._db.execute(f"{_SELECT} WHERE settled = 0 ORDER BY rowid").fetchall()
         return [_transaction(row) for row in rows]
 
     def history(self, site: str | None = None) -> list[Transaction]:
         """Return all transactions, of one office if it is named, the newest first."""
         rows = self._db.execute(
-            f"{_SELECT} WHERE ?1 IS NULL OR site = ?1 ORDER BY opened_ms DESC, id", (site,)
+            f"{_SELECT} WHERE ?1 IS NULL OR site = ?1 ORDER BY rowid DESC", (site,)
         ).fetchall()
         return [_transaction(row) for row in rows]
 
     def of_plan(self, plan: str) -> list[Transaction]:
         """Return the transactions of one plan, by its digest, the oldest first."""
         rows = self._db.execute(
-            f"{_SELECT} WHERE json_extract(facts, '$.plan') = ? ORDER BY changed_ms, id", (plan,)
+            f"{_SELECT} WHERE json_extract(facts, '$.plan') = ? ORDER BY rowid", (plan,)
         ).fetchall()
         return [_transaction(row) for row in rows]
 
@@ -307,6 +307,7 @@ class Journal:
                 self._db.execute("ROLLBACK")
 
 
+# In the order of writing, by rowid: a clock that was set says nothing of what came first.
 _SELECT = "SELECT id, site, device, state, opened_ms, changed_ms, facts FROM transactions"
 
 

@@ -20,14 +20,14 @@ import click
 from inventory.model import Site
 from provision import driving, planfile
 from provision.drifts import Drifts
-from provision.facts import baseline_of, judged
+from provision.facts import baseline_of, judged, undone_before
 from provision.journal import Journal, JournalError, Transaction
 from provision.pusher import Pusher
 from provision.queue import Queue, Queued
 from provision.render import Risk
 from provision.session import OutOfReachError, RefusedError
 from provision.states import State
-from provision.waves import OVER, Phase, rollout
+from provision.waves import OVER, End, Phase, rollout
 from provision.workshop import Workshop, scope_facts
 from tabuah.errors import TabuahError
 from tabuah.wall import wall_ms
@@ -90,7 +90,11 @@ class Going:
         with closing(Journal(self.workshop.folder)) as journal:
             known = journal.of_plan(self.digest)
             waiting = self._waiting(journal, known, entries)
-        ends = [tx.state for tx in known if judged(tx) and tx.state is not State.ABORTED]
+        ends = [
+            End(tx.state, undone_before(tx))
+            for tx in known
+            if judged(tx) and tx.state is not State.ABORTED
+        ]
         now = rollout(ends, len(waiting), self.most)
         if now.phase is Phase.STOPPED:
             self.why = (
@@ -104,7 +108,7 @@ class Going:
                     if entry is None:
                         break
                     waiting.remove(entry)
-                    under_way[pool.submit(self._one, entry)] = entry
+                    under_way[pool.submit(self._one, entry, now.undone)] = entry
                     now = now.began()
                 if under_way:
                     for done in wait(under_way, _LOOK_S, FIRST_COMPLETED).done:
@@ -148,11 +152,11 @@ class Going:
                 _tell(entry, f"{tx.state.value} already ({tx.id})")
         return waiting[: self.limit]
 
-    def _one(self, entry: planfile.Entry) -> Ended:
+    def _one(self, entry: planfile.Entry, undone: int) -> Ended:
         """Return what became of one office, pushed to now if that can be."""
         with closing(Journal(self.workshop.folder)) as journal:
             try:
-                tx = self._push(journal, entry)
+                tx = self._push(journal, entry, undone)
             except LaterError as error:
                 self._queue(journal, entry, str(error))
                 return Ended(entry, Fate.QUEUED, reason=str(error))
@@ -176,7 +180,7 @@ class Going:
         )
         _tell(entry, f"waits, and is pushed by 'tabuah config resume' when it can be: {why}")
 
-    def _push(self, journal: Journal, entry: planfile.Entry) -> Transaction:
+    def _push(self, journal: Journal, entry: planfile.Entry, undone: int) -> Transaction:
         """Return the transaction as far as it came.
 
         Raises:
@@ -220,6 +224,7 @@ class Going:
                 {
                     **self.facts,
                     "plan": self.digest,
+                    "undone_before": undone,
                     "before": prepared.before_masked,
                     "want": prepared.want_masked,
                     "before_digest": prepared.before_digest,

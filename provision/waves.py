@@ -154,22 +154,29 @@ class Rollout:
         return replace(self, phase=TRANSITIONS[self.phase][sign])
 
 
-def rollout(ends: Sequence[State], waiting: int, most: int | None = None) -> Rollout:
+@dataclass(frozen=True, slots=True)
+class End:
+    """How one push of a plan ended, as the journal has it."""
+
+    state: State
+    after: int = 0
+    """How many offices had taken the plan back when it began."""
+
+
+def rollout(ends: Sequence[End], waiting: int, most: int | None = None) -> Rollout:
     """Return where a plan stands by what the journal has of it.
 
     Args:
-        ends: how its pushes ended so far, in order.
+        ends: how its pushes ended so far, in any order.
         waiting: offices of it that were not pushed to.
         most: no wave is to be larger.
     """
-    kept = undone = 0
-    for end in ends:
-        if end is State.CONFIRMED:
-            kept += 1
-        elif end in _UNDONE or end is State.STUCK:
-            kept, undone = 0, undone + 1
+    states = [end.state for end in ends]
+    undone = sum(1 for state in states if state in _UNDONE or state is State.STUCK)
+    # Those that were under way when one took it back do not count: it begins with one again.
+    kept = sum(1 for end in ends if end.state is State.CONFIRMED and end.after == undone)
     phase = Phase.WAVE
-    if undone >= UNDONE_MOST or State.STUCK in ends:
+    if undone >= UNDONE_MOST or State.STUCK in states:
         phase = Phase.STOPPED
     elif not waiting:
         phase = Phase.DONE

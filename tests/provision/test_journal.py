@@ -28,7 +28,7 @@ def test_a_second_push_to_an_office_waits_until_the_first_is_settled(tmp_path: P
     _open(other, "b1", "13.02.11")
     one.move("a1", Event.REFUSE, NOW, reason="drift")
     _open(other, "a2")
-    assert [tx.id for tx in one.unsettled()] == ["a2", "b1"]
+    assert [tx.id for tx in one.unsettled()] == ["b1", "a2"]
 
 
 def test_a_step_that_the_table_lacks_changes_nothing(tmp_path: Path) -> None:
@@ -90,3 +90,15 @@ def test_nobody_else_can_read_it(tmp_path: Path) -> None:
     Journal(folder)
     assert folder.stat().st_mode & 0o077 == 0
     assert (folder / "journal.db").stat().st_mode & 0o077 == 0
+
+
+def test_what_came_last_is_what_was_written_last_whatever_the_clock_said(tmp_path: Path) -> None:
+    """The clock was an hour ahead for the first of them."""
+    journal = Journal(tmp_path)
+    for tx, now_ms in (("a1", NOW + 3_600_000), ("a2", NOW)):
+        journal.open(tx, "13.02.10", "gateway", {"want": tx}, now_ms)
+        for event in (Event.BEGIN, Event.ARMED, Event.GO, Event.SENT, Event.GOOD):
+            journal.move(tx, event, now_ms)
+        journal.move(tx, Event.DEVICE_CONFIRMED, now_ms)
+    assert [tx.id for tx in journal.history()] == ["a2", "a1"]
+    assert journal.confirmed()["13.02.10", "gateway"].id == "a2"

@@ -9,9 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provision.states import State
-from provision.waves import OVER, TRANSITIONS, Phase, Rollout, Sign, rollout
+from provision.waves import OVER, TRANSITIONS, End, Phase, Rollout, Sign, rollout
 
 KEPT, UNDONE, STUCK = State.CONFIRMED, State.ROLLED_BACK, State.STUCK
+
+
+def past(*states: State) -> list[End]:
+    """Return pushes that ended so, one after the other."""
+    bad = [state is not KEPT for state in states]
+    return [End(state, sum(bad[:index])) for index, state in enumerate(states)]
 
 
 @dataclass
@@ -58,34 +64,40 @@ def test_no_wave_is_larger_than_it_was_told_to_be() -> None:
 
 
 def test_the_first_that_takes_it_back_pauses_and_whoever_goes_on_begins_with_one() -> None:
-    going = Going(rollout([KEPT] * 14, 50))
+    going = Going(rollout(past(*[KEPT] * 14), 50))
     going.soak()
     assert going.wave(KEPT, UNDONE) is Phase.PAUSED
     assert going.plan.undone == 1
-    again = Going(rollout([*[KEPT] * 15, UNDONE], 48))
+    again = Going(rollout(past(*[KEPT] * 15, UNDONE), 48))
     assert again.wave() is Phase.SOAK
     assert again.waves == [1]
 
 
+def test_those_that_were_under_way_when_one_took_it_back_are_no_canaries() -> None:
+    at_once = [End(UNDONE, 0), *[End(KEPT, 0)] * 7]
+    assert rollout(at_once, 9).room == 1
+    assert rollout([*at_once, End(KEPT, 1)], 8).phase is Phase.SOAK
+
+
 def test_nothing_begins_while_a_pause_waits_for_those_under_way() -> None:
-    plan = rollout([KEPT], 9).soaked(well=True).began().began().ended(UNDONE)
+    plan = rollout(past(KEPT), 9).soaked(well=True).began().began().ended(UNDONE)
     assert plan.phase is Phase.HOLDING
     assert plan.room == 0
     assert plan.ended(KEPT).phase is Phase.PAUSED
 
 
 def test_the_second_that_takes_it_back_stops_the_plan_for_good() -> None:
-    going = Going(rollout([KEPT, UNDONE, KEPT], 10))
+    going = Going(rollout(past(KEPT, UNDONE, KEPT), 10))
     going.soak()
     assert going.wave(UNDONE) is Phase.STOPPED
-    assert rollout([KEPT, UNDONE, KEPT, UNDONE], 9).phase is Phase.STOPPED
-    at_once = rollout([KEPT], 9).soaked(well=True).began().began().began()
+    assert rollout(past(KEPT, UNDONE, KEPT, UNDONE), 9).phase is Phase.STOPPED
+    at_once = rollout(past(KEPT), 9).soaked(well=True).began().began().began()
     assert at_once.ended(UNDONE).ended(UNDONE).ended(KEPT).phase is Phase.STOPPED
 
 
 @pytest.mark.parametrize("before", [[], [KEPT], [KEPT, UNDONE]])
 def test_one_that_is_stuck_stops_it_at_once(before: list[State]) -> None:
-    assert rollout([*before, STUCK], 9).phase is Phase.STOPPED
+    assert rollout(past(*before, STUCK), 9).phase is Phase.STOPPED
     plan = rollout([], 9).began().ended(STUCK)
     assert plan.phase is Phase.STOPPED
 
@@ -104,14 +116,14 @@ def test_an_office_that_was_passed_over_gives_its_place_to_another() -> None:
 
 
 def test_an_office_that_got_worse_while_it_was_watched_pauses_the_plan() -> None:
-    assert rollout([KEPT], 9).soaked(well=False).phase is Phase.PAUSED
+    assert rollout(past(KEPT), 9).soaked(well=False).phase is Phase.PAUSED
 
 
 def test_a_killed_pushers_soak_is_taken_up_and_half_a_wave_is_made_whole() -> None:
-    assert rollout([KEPT], 9).phase is Phase.SOAK
-    half = rollout([KEPT, KEPT], 8)
+    assert rollout(past(KEPT), 9).phase is Phase.SOAK
+    half = rollout(past(KEPT, KEPT), 8)
     assert (half.phase, half.room) == (Phase.WAVE, 2)
-    assert rollout([KEPT] * 9, 0).phase is Phase.DONE
+    assert rollout(past(*[KEPT] * 9), 0).phase is Phase.DONE
 
 
 @given(
@@ -141,7 +153,7 @@ def test_however_offices_end_no_more_are_at_risk_than_the_table_promises(
         if bad:
             assert plan.phase in (Phase.HOLDING, Phase.HALTING, Phase.PAUSED, Phase.STOPPED)
         if not plan.under_way and plan.phase is not Phase.SOAK:
-            again = rollout(said, plan.waiting, most).phase
+            again = rollout(past(*said), plan.waiting, most).phase
             assert (again is Phase.STOPPED) == (plan.phase is Phase.STOPPED)
             assert (again is Phase.DONE) <= (plan.waiting == 0)
     if plan.phase in (Phase.HOLDING, Phase.HALTING):
