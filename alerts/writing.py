@@ -19,6 +19,7 @@ from tabuah.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from alerts.facts import Reveal
     from alerts.incident import Incident
     from inventory.model import Inventory
 
@@ -30,8 +31,10 @@ _REMEMBERED: Final = 4_096
 class Writer:
     """Knows the inventory, and so what offices are called, where they are and whom to call."""
 
-    def __init__(self, inventory: Inventory) -> None:
+    def __init__(self, inventory: Inventory, reveal: Reveal | None = None) -> None:
+        """Prepare; `reveal` looks up what the inventory keeps elsewhere, if not where it says."""
         self._inventory = inventory
+        self._reveal = reveal or self._resolve
         self._spoken: dict[str, str] = {}
         """Names of offices that were spoken of: one that is gone is still known by its own."""
         self.templates = Templates(inventory.alerts.templates)
@@ -72,12 +75,12 @@ class Writer:
             del self._spoken[next(iter(self._spoken))]
         return site.name
 
-    def _reveal(self, value: str | SecretRef | None) -> str:
+    def _resolve(self, value: str | SecretRef | None) -> str:
         if not isinstance(value, SecretRef):
             return value or ""
         try:
             return value.resolve(self._inventory.directory)
-        except ConfigError:  # said by `tabuah inventory check`'s reader; a text without it will do
+        except ConfigError:  # a text without it will do
             return ""
 
 

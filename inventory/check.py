@@ -20,6 +20,7 @@ from inventory.model import (
     Ups,
     effective_probes,
 )
+from inventory.ways import lacking_ways
 from tabuah.errors import Problem
 from tabuah.measurement import Role
 
@@ -72,14 +73,7 @@ def _of_the_whole(inventory: Inventory) -> Iterator[str]:
             f"{count}: the collector needs two hosts of others to tell its own fault "
             "from the offices'"
         )
-    channels = inventory.alerts.channels
-    if not channels:
-        yield "no alert channels: nobody is told"
-    elif len({channel.kind for channel in channels}) == 1:
-        yield (
-            f"a single path for alerts ({channels[0].kind.value}): when it fails, nobody is told; "
-            "add a channel of another kind"
-        )
+    yield from lacking_ways(inventory.alerts.channels)
     if inventory.heartbeat is None:
         yield "no heartbeat: if the collector stops, nobody is told"
 

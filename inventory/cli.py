@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib.metadata import entry_points
 from operator import attrgetter
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from inventory.model import HEAD, Inventory
 from tabuah.errors import ConfigError, Problem
 from tabuah.options import inventory_option, output_option
 
+CHECKS = "tabuah.inventory_checks"
+"""The entry points of functions from an inventory to problems."""
 _PLACE = re.compile(r"(.*):([0-9]+)", re.DOTALL)
 _EACH = 5
 """A gap that more sites share is one line that names them."""
@@ -34,8 +37,9 @@ def inventory() -> None:
 def check(context: click.Context, directory: Path, output: str) -> None:
     """Validate DIRECTORY/inventory.yaml and DIRECTORY/sites/*.yaml, and say what offices lack.
 
-    Errors keep the collector from starting. Warnings do not: each says what cannot be
-    diagnosed or claimed for want of it. No secret is read.
+    Errors keep the collector from starting, but for those in texts of your own, in whose place the
+    shipped ones would be sent. Warnings do not: each says what cannot be diagnosed or claimed for
+    want of it. No secret is read.
 
     \b
     Exit code: 0 valid, perhaps with warnings; 2 errors.
@@ -59,6 +63,7 @@ def check(context: click.Context, directory: Path, output: str) -> None:
     except ConfigError as error:
         errors = error.problems
     else:
+        errors = _found_by_others(loaded)
         found = (*_missing_files(loaded), *gaps(loaded))
         sites = len(loaded.sites)
     if output == "json":
@@ -118,6 +123,12 @@ def import_(*, table: Path, directory: Path, group_by: str, dry_run: bool, overw
     for path in todo.files:
         click.echo(f"{'would write' if dry_run else 'wrote'} {path}", err=True)
     click.echo(f"{todo.new} new, {todo.changed} changed, {todo.unchanged} unchanged")
+
+
+def _found_by_others(loaded: Inventory) -> tuple[Problem, ...]:
+    """Return what is wrong with that which the inventory names and other packages read."""
+    checks = [point.load() for point in entry_points(group=CHECKS)]
+    return tuple(problem for check in checks for problem in check(loaded))
 
 
 def _missing_files(loaded: Inventory) -> tuple[Gap, ...]:

@@ -59,6 +59,7 @@ def test_the_wheel_holds_what_is_no_python_too(wheel: Path) -> None:
         ("collector/migrations/", ".py"),
         ("inventory/examples/", "inventory.yaml"),
         ("alerts/rules/", ".yml"),
+        ("alerts/templates/id/", ".txt"),
     ):
         assert any(n.startswith(folder) and n.endswith(kind) for n in held), folder
     tops = {name.split("/")[0] for name in held if ".dist-info/" not in name}

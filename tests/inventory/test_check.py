@@ -18,8 +18,10 @@ from inventory.model import (
     Technology,
     Ups,
 )
+from inventory.secret import SecretRef
 
 CONTRACT = Path(__file__).parent / "contract"
+TOKEN = SecretRef.parse("env:TABUAH_TELEGRAM")
 
 
 def whats(inventory: Inventory) -> list[str]:
@@ -100,13 +102,33 @@ def test_a_service_number_of_two_offices_is_told_at_the_second() -> None:
     assert gap.what == "sid '4700000001' is also that of 13.02.10: copied?"
 
 
-def test_a_single_path_for_alerts_is_told() -> None:
-    inventory = complete()
-    two_hooks = Alerts((Channel("a", webhook="http://a/"), Channel("b", webhook="http://b/")))
-    (what,) = whats(replace(inventory, alerts=two_hooks))
-    assert what.startswith("a single path for alerts (webhook)")
-    (what,) = whats(replace(inventory, alerts=Alerts()))
-    assert what.startswith("no alert channels")
+@pytest.mark.parametrize(
+    ("channels", "words"),
+    [
+        ((), "no alert channels: nobody is told"),
+        ((Channel("a", webhook="http://10.0.0.5/"),), "a single alert channel (webhook)"),
+        (
+            (Channel("a", apprise=TOKEN), Channel("b", webhook="https://hook.example/x")),
+            "all alert channels go over the Internet: when the centre's own line is down",
+        ),
+        (
+            (Channel("a", alertmanager=("https://am.example/",)), Channel("b", webhook=TOKEN)),
+            "all alert channels go over the Internet",
+        ),
+        (
+            (Channel("a", webhook="http://10.0.0.5/a"), Channel("b", webhook="http://10.0.0.5/b")),
+            "all alert channels end at 10.0.0.5",
+        ),
+        ((Channel("a", apprise=TOKEN), Channel("b", command=("/usr/local/bin/sms",))), ""),
+        ((Channel("a", apprise=TOKEN), Channel("b", alertmanager=("http://127.0.0.1:9093",))), ""),
+        ((Channel("a", webhook="http://one/"), Channel("b", webhook="http://two/")), ""),
+    ],
+)
+def test_an_alert_must_not_need_the_line_that_it_tells_of(
+    channels: tuple[Channel, ...], words: str
+) -> None:
+    lacking = whats(replace(complete(), alerts=Alerts(channels)))
+    assert [what.startswith(words) for what in lacking] == ([True] if words else [])
 
 
 def test_an_empty_inventory_is_told_to_watch_nothing() -> None:
