@@ -29,7 +29,6 @@ from bench.measure import (
     await_line,
     await_text,
     cpu_s,
-    free_low_port,
     free_port,
     memory,
     program,
@@ -72,7 +71,7 @@ def _watch(folder: Path, seconds: float) -> Figures:
         exporter=free_port(tcp),
         vmagent=free_port(tcp),
         prometheus=free_port(tcp),
-        zabbix=free_low_port(),
+        zabbix=free_port(tcp),  # which wants one below 32768
         snmpd=free_port(),
     )
     known = footprints.peers(folder, ports, COMMUNITY)

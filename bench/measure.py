@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from demo.stage import free_ports
+
 Figures = dict[str, object]
 """What a benchmark found; JSON can hold it."""
 
@@ -58,21 +60,8 @@ def require(name: str) -> str:
 
 def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
     """Return a port of loopback that nobody uses now."""
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
-def free_low_port() -> int:
-    """Return a TCP port of loopback below 32768, where Zabbix wants its agent."""
-    for port in range(20_000, 32_768):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
-            try:
-                sock.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise BenchError("no free TCP port between 20000 and 32767")
+    (port,) = free_ports([(kind, 0)])
+    return port
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -43,6 +43,10 @@ DURING_START_S = 1.5
 BURDENED = 10
 
 
+class EndedError(Exception):
+    """A program that was to serve has ended: waiting on would tell nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wrong:
     """Reports of which the store does not hold what was promised."""
@@ -216,8 +220,8 @@ class Drill:
         began = time.monotonic()
 
         def served() -> bool:
-            alive = self._programs[name].poll() is None
-            assert alive, "it has ended"
+            if (status := self._programs[name].poll()) is not None:
+                raise EndedError(f"{name} has ended with {status}")
             if name == COLLECTOR:
                 return self.burden.answer_at > began
             acknowledged = set(self.witness.acknowledged)
@@ -225,7 +229,7 @@ class Drill:
 
         try:
             seconds_until(served, MOST_S)
-        except AssertionError as error:
+        except (AssertionError, EndedError) as error:
             program = COLLECTOR if name == COLLECTOR else "agent"
             error.add_note(f"{name} does not serve: {self.made.log(program)[-2000:]}")
             raise

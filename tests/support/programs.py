@@ -16,15 +16,15 @@ from typing import Any
 
 import httpx
 
+from demo.stage import free_ports
+
 SITE = "13.02.10"
 
 
 def free_port(kind: socket.SocketKind) -> int:
-    """Return a port of 127.0.0.1 that nothing listens on."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port of 127.0.0.1 that nothing listens on, for programs that are started again."""
+    (port,) = free_ports([(kind, 0)])
+    return port
 
 
 def seconds_until(true: Callable[[], bool], most: float) -> float:

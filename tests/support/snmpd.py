@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from demo.stage import free_ports
+
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 USER = "mon"
@@ -20,9 +22,8 @@ PRIV_PASSWORD = "a long priv password"
 
 def free_port() -> int:
     """Return a UDP port of loopback that nobody uses now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    (port,) = free_ports([(socket.SOCK_DGRAM, 0)])
+    return port
 
 
 @contextmanager
