@@ -261,12 +261,27 @@ class UsmClient:
             received = message.decode(datagram)
             sent = self._sent.get(received.msg_id)
             if sent is None:
+                self._overhear(datagram, received, now)
                 return Ignored(Reason.UNEXPECTED)
             if received.level is Level.NO_AUTH_NO_PRIV:
                 return self._receive_plain(received, sent, now)
             return self._receive_authentic(datagram, received, sent, now)
         except DecodeError:
             return Ignored(Reason.MALFORMED)
+
+    def _overhear(self, datagram: bytes, received: Message, now: float) -> None:
+        """Take the time from what answers nothing that waits, if it is authentic.
+
+        That is no matter of whom it answers (RFC 3414 section 3.2 7b). Else who asks anew more
+        often than the other's Reports take would never learn the time.
+        """
+        security = received.security
+        if (
+            received.level is not Level.NO_AUTH_NO_PRIV
+            and (security.engine_id, security.user) == (self._engine_id, self._user.name)
+            and self._user.verifies(datagram, received.mac_at, security.mac)
+        ):
+            self._clock.hear(security.stamp, now)
 
     def _receive_plain(self, received: Message, sent: _Sent, now: float) -> Outcome:
         pdu = message.decode_scoped(received.payload).pdu

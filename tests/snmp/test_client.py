@@ -83,6 +83,33 @@ def sent(outcome: Outcome) -> bytes:
     return outcome.datagram
 
 
+def test_who_asks_anew_sooner_than_any_report_comes_learns_the_time_all_the_same() -> None:
+    """Else an agent at 1 s behind a round trip of more would never be heard."""
+    asking, late = client(), report(Stat.NOT_IN_TIME_WINDOWS)
+    reports = []
+    for number in range(1, 4):
+        question = asking.send(replace(GET, request_id=number), float(number))
+        asking.forget(number)  # overtaken by the next
+        reports.append(answer(question, late, level=Level.AUTH_NO_PRIV))
+    assert asking.receive(reports[0], 4.0) == Ignored(Reason.UNEXPECTED)
+    assert message.decode(asking.send(GET, 4.0)).security.stamp == ENGINE_TIME
+
+
+def test_the_time_is_never_taken_from_what_is_not_authentic() -> None:
+    asking = client()
+    question = asking.send(GET, 0.0)
+    asking.forget(1)
+    late = report(Stat.NOT_IN_TIME_WINDOWS)
+    forger = UsmUser.from_ku(NAME, Auth.SHA256_192, bytes(32), bytes(32), ENGINE_ID)
+    for forged in (
+        plain_report(question, Stat.NOT_IN_TIME_WINDOWS),
+        answer(question, late, sender=forger, level=Level.AUTH_NO_PRIV),
+        answer(question, late, engine_id=b"another engine", level=Level.AUTH_NO_PRIV),
+    ):
+        assert asking.receive(forged, 0.0) == Ignored(Reason.UNEXPECTED)
+        assert asking.clock(0.0) == EngineTime(0, 0)
+
+
 def test_an_unpinned_client_probes_then_meets_the_clock_then_asks() -> None:
     asking = client(engine_id=None)
     probe = asking.send(GET, 0.0)
