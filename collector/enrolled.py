@@ -7,6 +7,7 @@ does not know calls. No secret is in it: keys are derived (`collector.keys`).
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,10 +41,13 @@ def read(data: Path) -> dict[str, Enrolment]:
     path = data / FILE_NAME
     try:
         content = json.loads(path.read_bytes())
-        return {
-            str(site): Enrolment(int(entry["generation"]), int(entry["heard"]))
-            for site, entry in content.items()
-        }
+        # Each code and each entry once, however many offices there are.
+        shared: dict[Enrolment, Enrolment] = {}
+        found = {}
+        for site, entry in content.items():
+            one = Enrolment(int(entry["generation"]), int(entry["heard"]))
+            found[sys.intern(site)] = shared.setdefault(one, one)
+        return found
     except FileNotFoundError:
         return {}
     except OSError as error:

@@ -10,6 +10,7 @@ stall of its own loop, what was not heard says nothing.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
@@ -70,7 +71,9 @@ class Health:
     """The states of all offices. `now` is monotonic seconds, `now_ms` ms since 1970 UTC."""
 
     def __init__(self, sites: Iterable[str], now: float, now_ms: int) -> None:
-        self.views = {code: SiteView(code, State.UNKNOWN, now_ms) for code in sites}
+        self.views = {
+            code: SiteView(code, State.UNKNOWN, now_ms) for code in map(sys.intern, sites)
+        }
         self._due: dict[str, float] = {}
         """When each office was heard, on the collector's monotonic clock (0 = not since the
         start), and the least threshold: before this nothing is overdue, and the report is not
@@ -83,7 +86,8 @@ class Health:
     def renew(self, sites: Iterable[str], now_ms: int) -> None:
         """Take up another list of offices; those that stay keep their state."""
         self.views = {
-            code: self.views.get(code) or SiteView(code, State.UNKNOWN, now_ms) for code in sites
+            code: self.views.get(code) or SiteView(code, State.UNKNOWN, now_ms)
+            for code in map(sys.intern, sites)
         }
         self._due = {code: due for code, due in self._due.items() if code in self.views}
         self._thresholds = {c: s for c, s in self._thresholds.items() if c in self.views}
@@ -111,9 +115,13 @@ class Health:
         # A report that was made in the cut and retried proves the line only once it is here.
         return self._signal(view, Signal.HEARD, received.received_ms)
 
+    def has_stalled(self, now: float) -> bool:
+        """Return whether it is so long since the last tick that nobody listened."""
+        return now - self._ticked > STALL_S
+
     def tick(self, now: float, now_ms: int) -> list[Change]:
         """Return the offices that fell silent; to be called at least each second."""
-        if now - self._ticked > STALL_S:
+        if self.has_stalled(now):
             self._listening_since = now
         self._ticked = now
         changes = []

@@ -12,6 +12,7 @@ go when for WELL_MS each report was well, which is longer than any window that i
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -42,6 +43,8 @@ class Resting:
         """Those whose probes could tell a loss of the provider's core."""
         self._limits: dict[str, Limits] = {}
         """Of the offices whose lines may be slower than the strictest bounds."""
+        self._shared: dict[Limits, Limits] = {}
+        """Each of those once: a fleet has a handful."""
         self.renew(inventory)
 
     def renew(self, inventory: Inventory) -> None:
@@ -110,7 +113,7 @@ class Resting:
         bounds = [_bounds(self._inventory, c.technology or Technology.VSAT) for c in site.circuits]
         limits = _strictest(bounds) if bounds else self._strict
         if limits != self._strict:
-            self._limits[site.code] = limits
+            self._limits[sys.intern(site.code)] = self._shared.setdefault(limits, limits)
 
 
 def as_before(seen: Observation, since_ms: int) -> list[Observation]:
