@@ -13,6 +13,7 @@ from alerts.words import CAUSES
 if TYPE_CHECKING:
     from inventory.model import Inventory
 
+TRIAL: Final = "TabuahTrial"
 _LASTED_MS: Final = 192_000
 
 
@@ -53,6 +54,7 @@ KINDS: Final = {
     "TabuahClockSkew": ("clock",),
     "TabuahCollectorIsolated": ("isolated",),
     CHANNEL_FAILING: ("channel",),
+    TRIAL: ("trial",),
 }
 """What can be told under each alertname."""
 
@@ -85,7 +87,7 @@ def over(incident: Incident) -> Incident:
 def sample(alertname: str, kind: str, cause: str, inventory: Inventory, began_ms: int) -> Incident:
     """Return an incident of an office of the inventory, or of two where they share it."""
     codes: Sequence[str] = [site.code for site in inventory.sites[:2]] or ["13.02.10"]
-    if kind in {"isolated", "channel"}:
+    if kind in {"isolated", "channel", "trial"}:
         codes = ()
     elif kind not in {"area", "core"}:
         codes = codes[:1]
@@ -111,6 +113,6 @@ def _about(kind: str, inventory: Inventory) -> str:
         return next((one.name for one in inventory.upstreams.values()), "STO")
     if kind == "service":
         return next((one.name for one in inventory.services.values()), "SIAK")
-    if kind == "channel":
+    if kind in {"channel", "trial"}:
         return next((one.name for one in inventory.alerts.channels), "telegram")
     return ""

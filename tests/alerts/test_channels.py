@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import stat
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -21,7 +22,7 @@ from alerts.channels import ChannelError
 from alerts.incident import Incident
 from alerts.message import Message, Status
 from alerts.people import by_apprise, by_command, fitted
-from tabuah.errors import NothingMatchedError
+from tabuah.errors import ConfigError, NothingMatchedError
 from tests.support.alertmanager import Alertmanager, alertmanager
 from tests.support.centre import until
 from tests.support.sink import Sink, sink
@@ -264,10 +265,47 @@ sites: []
     argv = ["test", "--inventory", str(tmp_path)]
     done = CliRunner().invoke(cli.alerts, argv)
     assert done.exit_code == 1
-    assert done.output == "hook (webhook): taken\nsiren (command): /bin/false ended with 1\n"
+    assert done.stdout == "hook (webhook): taken\nsiren (command): /bin/false ended with 1\n"
     assert [heard["status"] for heard in hook.heard] == ["firing", "resolved"]
     assert "tidak ada gangguan" in hook.heard[0]["summary"]
     assert CliRunner().invoke(cli.alerts, [*argv, "hook"]).exit_code == 0
     nobody = CliRunner().invoke(cli.alerts, [*argv, "hok"])
     assert isinstance(nobody.exception, NothingMatchedError)
     assert "did you mean 'hook'" in str(nobody.exception)
+
+
+def test_a_trial_may_show_what_would_be_said_in_either_language(tmp_path: Path, hook: Sink) -> None:
+    (tmp_path / "inventory.yaml").write_text(
+        f"""
+organisation: Dinas Uji
+alerts: {{channels: [{{name: hook, webhook: "{hook.url}"}}]}}
+sites: [{{code: "13.02.10", name: Kantor Camat Kubung}}]
+"""
+    )
+    argv = ["test", "--inventory", str(tmp_path), "--cause", "power"]
+    done = CliRunner().invoke(cli.alerts, [*argv, "-o", "json"])
+    assert done.exit_code == 0
+    assert json.loads(done.stdout) == [
+        {"channel": "hook", "kind": "webhook", "taken": True, "error": ""}
+    ]
+    assert "warning: a single alert channel (webhook)" in done.stderr
+    firing, resolved = hook.heard
+    assert firing["summary"].startswith("UJI COBA: Kantor Camat Kubung terputus sejak ")
+    assert "untuk menguji kanal hook" in firing["description"]
+    assert (firing["alertname"], firing["severity"]) == ("TabuahTrial", "info")
+    assert resolved["summary"].startswith("UJI COBA: Pulih ")
+    shown = CliRunner().invoke(cli.alerts, [*argv, "--language", "en", "--print"])
+    assert "TRIAL: Kantor Camat Kubung is cut off since " in shown.stdout
+    assert len(hook.heard) == 2  # printed, not sent
+
+
+def test_no_channel_and_a_wrong_inventory_have_their_own_exit_codes(tmp_path: Path) -> None:
+    (tmp_path / "inventory.yaml").write_text("organisation: Dinas Uji\nsites: []\n")
+    argv = ["test", "--inventory", str(tmp_path)]
+    nobody = CliRunner().invoke(cli.alerts, argv)
+    assert isinstance(nobody.exception, NothingMatchedError)
+    assert nobody.exception.exit_code == 3
+    (tmp_path / "inventory.yaml").write_text("organisation: Dinas Uji\nalert: {}\nsites: []\n")
+    wrong = CliRunner().invoke(cli.alerts, argv)
+    assert isinstance(wrong.exception, ConfigError)
+    assert wrong.exception.exit_code == 2
