@@ -173,6 +173,8 @@ class Collector:
         """Find who has fallen silent or lost its keys; to be called at least each second."""
         self._keys.refresh()
         now, now_ms = time.monotonic(), self.now_ms()
+        if self._health.has_stalled(now):
+            self.clerk.was_away(now_ms)
         for change in self._health.tick(now, now_ms):
             with self.mishaps.at("silence"):
                 self._tell(change)

@@ -133,6 +133,10 @@ class Clerk:
         """Note what the centre saw of a silent office."""
         self._court.centre_saw(site, seen)
 
+    def was_away(self, until_ms: int) -> None:
+        """Note that this collector stood still until then."""
+        self._court.was_away(until_ms)
+
     def collector_saw(self, seen: CollectorSeen) -> None:
         """Note how the collector's own line is."""
         self._court.collector_saw(seen)

@@ -119,6 +119,7 @@ class Court:
         self.judge = Judge(self.inventory, self._all_windows(), outages, self._behind)
         self.tracker.restore(incidents)
         self._isolated = resume(self.scene, self.tracker.open.values(), now_ms)
+        self.was_away(now_ms)
         for one in seen:
             self.judge.observe(one)
             now = None if one.late else self.scene.call(one.site)
@@ -172,6 +173,10 @@ class Court:
         self.judge.centre_saw(site, seen)
         if seen.address is False:
             self.scene.unreachable(site, seen.at_ms)
+
+    def was_away(self, until_ms: int) -> None:
+        """Note that the collector stood still until then."""
+        self.scene.away_until_ms = until_ms
 
     def collector_saw(self, seen: CollectorSeen) -> None:
         """Note how the collector's own line is.

@@ -33,6 +33,8 @@ SELDOM: Final = 0.03
 NEVER: Final = 1e-5
 """The same, for a service to be named: at one in a thousand, three offices with half their packets
 lost named one in a quarter of an hour (`bench lossy`)."""
+AWAY_INTERVALS: Final = 2
+"""So long after the collector's absence a report may still tell of a run that met it."""
 GOODBYES: Final = frozenset({Occasion.GOODBYE_AGENT, Occasion.GOODBYE_HOST})
 DNS: Final = "dns"
 """Stands for the resolvers among the services."""
@@ -126,6 +128,9 @@ class Scene:
         self.core: CoreNow | None = None
         """The last loss of the provider's core, over or not."""
         self.core_lost = False
+        self.away_until_ms = 0
+        """Until then the collector stood still, and its reflector with it: what was lost on the way
+        to it was not lost by the line."""
 
     def renew(self, inventory: Inventory) -> None:
         """Take up another inventory; offices that did not change keep their standing."""
@@ -286,6 +291,8 @@ class Scene:
         if line.standing.state is State.DOWN:
             line.flap = line.flap.rise(seen.received_ms)
             line.quality.forget()
+        if look.lost and seen.at_ms <= self.away_until_ms + AWAY_INTERVALS * seen.interval_ms:
+            return
         slow = line.quality.add(seen.at_ms, look)
         since_ms = line.quality.since_ms or seen.at_ms
         signal = Signal.GOOD if slow is None else Signal.SLOW

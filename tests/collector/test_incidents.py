@@ -198,6 +198,16 @@ class _Court:
         assert self.court.rule(self.at_ms + 1000).incidents == ()
 
 
+@pytest.mark.parametrize("away", [True, False])
+def test_what_a_standing_collectors_reflector_lost_is_not_the_lines_loss(away: bool) -> None:
+    line = _Court()
+    assert line.hear(20, GOOD) == []
+    if away:
+        line.court.was_away(line.at_ms + 9_000)
+    told = [one.alertname for one in (*line.hear(2, LOSSY), *line.hear(6, GOOD))]
+    assert told == ([] if away else ["TabuahLinkDegraded"])
+
+
 @pytest.mark.parametrize(
     ("name", "looks", "services"),
     [
