@@ -125,6 +125,8 @@ class Outbox:
         """Hands one message over now, past the queue: for trying."""
         self.condition = Condition()
         self.counts = dict.fromkeys(Outcome, 0)
+        self.behind: Callable[[], int] = lambda: 0
+        """Says how many messages wait elsewhere for their turn here."""
         self._taken = taken
         self._turned = turned
         self._queue: deque[Message] = deque()
@@ -133,7 +135,7 @@ class Outbox:
     @property
     def waiting(self) -> int:
         """Return how many messages are not taken yet."""
-        return len(self._queue)
+        return len(self._queue) + self.behind()
 
     def put(self, message: Message) -> None:
         """Queue a message; one that says of this very channel that it fails is let go."""

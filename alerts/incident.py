@@ -50,9 +50,10 @@ class Incident:
     """provisional | final; empty where nothing is claimed of the cause."""
     port: str = ""
     """up | down: the one between the office's router and the provider's terminal, if known."""
-
     says: str = ""
     """Why, in a few words, where no cause of the contract tells it."""
+    pages: bool = False
+    """It is told at once whatever work is announced and at any hour: a person must look now."""
 
     @property
     def kind(self) -> str:

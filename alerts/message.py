@@ -14,6 +14,8 @@ class Status(Enum):
     """Whether the incident lasts. The value is the word in the JSON."""
 
     FIRING = "firing"
+    ESCALATED = "escalated"
+    """It lasts, and nobody has acknowledged it for too long."""
     RESOLVED = "resolved"
 
 

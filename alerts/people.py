@@ -41,7 +41,11 @@ def by_apprise(url: str) -> Deliver:
             "(github.com/caronc/apprise lists them)"
         )
     service = apprise[0]
-    kinds = {Status.FIRING: NotifyType.FAILURE, Status.RESOLVED: NotifyType.SUCCESS}
+    kinds = {
+        Status.FIRING: NotifyType.FAILURE,
+        Status.ESCALATED: NotifyType.FAILURE,
+        Status.RESOLVED: NotifyType.SUCCESS,
+    }
 
     async def deliver(message: Message) -> None:
         title, body = fitted(message, service.title_maxlen, service.body_maxlen)

@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING, Final
 
 from alerts.incident import Ending
 from alerts.incident import Incident as Alert
+from alerts.maintenance import Work
 from collector.judgement.evidence import Cause, Confidence, Evidence, Source
 from collector.judgement.tracking import WITH_OTHERS, Incident
 from collector.judgement.troubles import AGENT_FAULT, GATEWAY_FAULT, LINK_DOWN, POWER_LOST
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
+    from collector.judgement.evidence import Window
     from inventory.model import Inventory
 
 _OF_ONE_OFFICE: Final = frozenset({LINK_DOWN, POWER_LOST, GATEWAY_FAULT, AGENT_FAULT})
 _SERVICE: Final = "service"
+_PAGES: Final = frozenset({"stuck"})
+"""Kinds that a person must look at now, whatever work is announced and at any hour."""
 _RESOLVERS: Final = {"dns": "DNS"}
 
 
@@ -37,6 +41,14 @@ def alert_of(incident: Incident, inventory: Inventory, gone: Collection[str] = (
         found=incident.cause.value,
         confidence=incident.confidence.value,
         port=_port(incident),
+        pages=incident.key[0] in _PAGES,
+    )
+
+
+def works_of(windows: Iterable[Window]) -> tuple[Work, ...]:
+    """Return announced work as the alert path is told of it."""
+    return tuple(
+        Work(one.sites, one.begins_ms, one.ends_ms, one.why, one.circuits) for one in windows
     )
 
 

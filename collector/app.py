@@ -21,9 +21,10 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from alerts.pipeline import Pipeline
+from alerts.message import Message, Status
+from alerts.pipeline import REMEMBERED, Pipeline
 from alerts.writing import Writer
-from collector.announcing import alert_of, taken_up
+from collector.announcing import alert_of, taken_up, works_of
 from collector.bases import Bases
 from collector.clones import Clones
 from collector.delivery import Delivery
@@ -38,6 +39,7 @@ from collector.opened import Kept, opened
 from collector.own_metrics import OwnMetrics
 from collector.placing import Anchors
 from collector.refusals import Refusals
+from collector.retelling import cases_of
 from collector.seldom import Seldom
 from collector.store import Row
 from collector.traffic import Lines, Rates
@@ -52,12 +54,15 @@ from tabuah.snmp.receiver import Inform, Reason, Receiver, Refused
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from alerts.case import Case
     from alerts.incident import Incident as Alert
+    from alerts.maintenance import Work
     from collector.clerk import Clerk
     from collector.committer import Commit, Committer
     from collector.delivery import Address, Datagram
     from collector.identity import EngineClock, Identity
     from collector.incident_rows import Noted
+    from collector.judgement.evidence import Window
     from collector.judgement.tracking import Incident
     from collector.keys import KeyRing
     from collector.logbook import Logbook
@@ -70,6 +75,9 @@ log = logging.getLogger(__name__)
 
 RESTORE_MS: Final = 8 * 86_400_000
 """How far back duplicates are known after a start: an agent's spool holds seven days."""
+
+NAMED_MOST: Final = 20
+"""Offices named where no text could be made."""
 
 STALL_S: Final = 5.0
 """A commit that takes longer is no storing; a bad SD card takes one second."""
@@ -113,8 +121,17 @@ class Collector:
         self._keys = keys
         self._store = store
         self.writer = Writer(inventory)
-        self._pipeline = Pipeline(self.writer)
+        self._pipeline = Pipeline(
+            self.writer,
+            inventory.alerts,
+            inventory.language.value,
+            inventory.timezone,
+            self._works,
+            clerk.acknowledged,
+        )
+        self._announced: tuple[tuple[Window, ...], tuple[Work, ...]] = ((), ())
         self._logbook = logbook
+        logbook.speak, logbook.now_ms = self._speak, self.now_ms
         self._receiver = Receiver(identity.engine_id, keys.lookup, own=notification.own_block)
         self._intake = Intake()
         self._bases = Bases()
@@ -181,9 +198,10 @@ class Collector:
         with self.mishaps.at("ping"):
             # Before it rules: an isolated collector is to know it before it calls an office down.
             self.watch.tell(self._health.views.values(), now, now_ms)
+        changed: Sequence[Incident] = ()
         with self.mishaps.at("judgement"):
-            for incident in self.clerk.tick(now_ms):
-                self._announce(incident)
+            changed = self.clerk.tick(now_ms)
+        self._announce(changed, now_ms)
 
     # --- its steps ----------------------------------------------------------------------
 
@@ -345,20 +363,33 @@ class Collector:
         if change.after is State.SILENT:
             self.clerk.silent(change.site, change.at_ms, self.now_ms())
 
-    def _announce(self, incident: Incident) -> None:
+    def _announce(self, incidents: Sequence[Incident], now_ms: int) -> None:
+        gone = self.clerk.gone() if any(not one.open for one in incidents) else ()
+        for incident in incidents:
+            with self.mishaps.at("alert"):
+                alert = alert_of(incident, self._inventory, () if incident.open else gone)
+                self._pipeline.decide(alert, now_ms)
         with self.mishaps.at("alert"):
-            gone = () if incident.open else self.clerk.gone()
-            self.announce(alert_of(incident, self._inventory, gone))
+            self._logbook.enter(self._pipeline.tick(now_ms))
 
     def announce(self, alert: Alert) -> None:
         """Tell people of something, if the alert path finds that they ought to hear of it."""
         with self.mishaps.at("alert"):
-            decision = self._pipeline.decide(alert)
-            log.info("incident %s: %s", alert.id, decision.reason.value)
-            if decision.message is not None:
-                self._logbook.say(decision.message)
-            if decision.revised is not None:
-                self._logbook.revise(decision.revised)
+            self._logbook.enter(self._pipeline.look([alert], self.now_ms()))
+
+    def _speak(self, status: Status, case: Case) -> Message:
+        """Return what is said; a text that cannot be made keeps nobody from hearing."""
+        with self.mishaps.at("text"):
+            return self._pipeline.message(status, case)
+        incident = case.now()
+        summary = f"{incident.alertname}: {', '.join(incident.sites[:NAMED_MOST])}"
+        return Message(status, incident, summary, "")
+
+    def _works(self) -> tuple[Work, ...]:
+        windows = self.clerk.windows()
+        if self._announced[0] is not windows:
+            self._announced = (windows, works_of(windows))
+        return self._announced[1]
 
     # --- what people see ----------------------------------------------------------------
 
@@ -414,14 +445,17 @@ class Collector:
         """Take up what the store knows, before anything is received."""
         await asyncio.to_thread(self._restore_reports)
         await self.clerk.restore(self._store, self.now_ms())
-        for noted in await asyncio.to_thread(self._store.unfinished_incidents):
-            self._resume(noted)
+        self._resume(await asyncio.to_thread(self._store.unfinished_incidents))
+        self._pipeline.remember_over(
+            await asyncio.to_thread(self._store.incidents_over, REMEMBERED)
+        )
         for site in self.clerk.fallen():
             self._still_silent(site)
         # What was found and not said yet, or ended and not said, when the last collector ended.
-        for incident in self.clerk.incidents():
-            if incident.open or self._pipeline.is_firing(incident.id):
-                self._announce(incident)
+        left = [
+            one for one in self.clerk.incidents() if one.open or self._pipeline.is_firing(one.id)
+        ]
+        self._announce(left, self.now_ms())
 
     def _restore_reports(self) -> None:
         """Take up duplicates, and who is expected to report. Blocks."""
@@ -431,22 +465,28 @@ class Collector:
         for site, row in self._store.newest(set(self._health.views)).items():
             self._health.expect(site, Kept(row))
 
-    def _resume(self, noted: Noted) -> None:
-        """Go on with an incident that began before the start."""
-        alert = noted.incident
-        self._logbook.resume(noted, lambda status: self._pipeline.message(status, alert))
-        if noted.resolved:
-            return
-        self._pipeline.remember(alert)
-        if self.clerk.incident(alert.id) is not None:
-            return
-        incident = taken_up(alert)
-        if incident is not None:
-            self.clerk.take_up(incident)
-        else:
-            ended = self._pipeline.decide(replace(alert, ended_ms=self.now_ms()))
-            if ended.message is not None:
-                self._logbook.say(ended.message)
+    def _resume(self, noted: Sequence[Noted]) -> None:
+        """Go on with what was told before the start."""
+
+        def newest(incident_id: str) -> Alert | None:
+            known = self.clerk.incident(incident_id)
+            gone = () if known is None or known.open else self.clerk.gone()
+            return None if known is None else alert_of(known, self._inventory, gone)
+
+        channels = {channel.name for channel in self._inventory.alerts.channels}
+        cases = cases_of(noted, newest, channels)
+        lasting = [case for case in cases if case.lasts]
+        for case in lasting:
+            self._pipeline.remember(case)
+        self._logbook.resume(cases)
+        for alert in [one for case in lasting for one in case.members.values()]:
+            if alert.ended_ms is not None or self.clerk.incident(alert.id) is not None:
+                continue
+            incident = taken_up(alert)
+            if incident is not None:
+                self.clerk.take_up(incident)
+            else:
+                self._pipeline.decide(replace(alert, ended_ms=self.now_ms()), self.now_ms())
 
     def _still_silent(self, site: str) -> None:
         """Go on with a silence that people were told of before the start."""
@@ -462,6 +502,9 @@ class Collector:
         now_ms = self.now_ms()
         self._inventory = inventory
         self.writer.renew(inventory)
+        # Channels are opened at the start, and what they want to hear is theirs.
+        alerts = replace(inventory.alerts, channels=self._pipeline.alerts.channels)
+        self._pipeline.renew(alerts, inventory.language.value, inventory.timezone)
         self._health.renew(inventory.codes, now_ms)
         self._lines.keep(self._health.views)
         self.clerk.renew(inventory)

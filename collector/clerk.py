@@ -20,7 +20,15 @@ from collector.judgement.court import Court, Ruling
 from collector.judgement.ledger import Entry, Json, Outage, Subject, outage_body
 from collector.judgement.observe import Taken, observe, taken
 from collector.judgement.planned import entered_windows
-from collector.judgement.record import Book, Said, incident_body, read_book, said_body, watch_body
+from collector.judgement.record import (
+    Act,
+    Book,
+    Said,
+    incident_body,
+    read_book,
+    said_body,
+    watch_body,
+)
 from collector.judgement.rest import Resting, as_before
 from collector.live import State
 from collector.opened import Kept
@@ -60,6 +68,7 @@ PLAN_MS: Final = 3_600_000
 """How often announced work that comes again is looked at; it is read so far ahead and more."""
 PLAN_AHEAD_MS: Final = 2 * 86_400_000
 _WORSE: Final = frozenset({State.DEGRADED, State.DOWN})
+_LOOKED_AFTER: Final = frozenset({Act.ACKNOWLEDGED, Act.TICKET_OPENED})
 _FALLS: Final = frozenset({"down", "area"})
 REACH_MS: Final = 8 * 86_400_000
 """No further back than an agent's spool reaches."""
@@ -197,6 +206,14 @@ class Clerk:
             return view
         since_ms = standing.since_ms or view.since_ms
         return replace(view, state=standing.state, since_ms=since_ms, lines=lines)
+
+    def windows(self) -> tuple[Window, ...]:
+        """Return the announced work that may touch now; another tuple once it changed."""
+        return self._court.announced
+
+    def acknowledged(self, incident: str) -> bool:
+        """Return whether a person looks after an incident: said so, or has a ticket's number."""
+        return any(one.about == incident and one.act in _LOOKED_AFTER for one in self._said)
 
     def gone(self) -> set[str]:
         """Return the offices that are silent or down."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from collector.api import Selection
 from collector.asking import NotRunningError, ask, ask_text, tell
+from collector.explaining import explain_json
 from collector.judgement.ledger import Entry, export_json, newest
 from collector.judgement.planned import plans
 from collector.judgement.record import Book, read_book
@@ -58,6 +59,20 @@ def story(data: Path, incident: str) -> dict[str, Any]:
         told: dict[str, Any] = ask(data, f"/api/v1/incidents/{incident}", {}, TIMEOUT_S)
     except NotRunningError:
         return story_json(stored(data), incident, wall_ms())
+    return told
+
+
+def explanation(data: Path, incident: str) -> dict[str, Any]:
+    """Return what was decided of one incident on its way to people, and why.
+
+    Raises:
+        NothingMatchedError: there is no such incident.
+        TabuahError: neither collector nor store can be read.
+    """
+    try:
+        told: dict[str, Any] = ask(data, f"/api/v1/incidents/{incident}/explain", {}, TIMEOUT_S)
+    except NotRunningError:
+        return _stored_explanation(data, incident)
     return told
 
 
@@ -139,6 +154,21 @@ def _entries(data: Path) -> list[Entry]:
             return LedgerStore(store).entries()
     except TabuahError as error:
         raise TabuahError(f"no collector runs with {data}, and {error}") from error
+
+
+def _stored_explanation(data: Path, incident: str) -> dict[str, Any]:
+    from collector.ledger_store import LedgerStore  # noqa: PLC0415 - SQLAlchemy is slow to load,
+    from collector.store import Store  # noqa: PLC0415 - and where a collector runs not needed
+
+    try:
+        with Store.open(data, read_only=True) as store:
+            noted, decided = store.what_was_said(incident)
+            book = read_book(LedgerStore(store).entries())
+    except TabuahError as error:
+        raise TabuahError(f"no collector runs with {data}, and {error}") from error
+    kept = [one for one in newest(book.outages).values() if not one.withdrawn]
+    ids = {one.id for one in book.incidents}
+    return explain_json(incident, noted, decided, kept, ids)
 
 
 def _known(site: str | None, sites: set[str]) -> None:

@@ -10,6 +10,7 @@ import logging
 import signal
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, TYPE_CHECKING, Final
 
 import httpx
@@ -40,6 +41,7 @@ from collector.sla_meter import Meter
 from collector.sla_store import LedgerSource
 from collector.sla_web import sla_routes
 from collector.store import Store
+from collector.told_web import told_routes
 from collector.traps.web import trap_routes
 from collector.upkeep import Upkeep
 from collector.web import make_app
@@ -141,8 +143,10 @@ class Program:
             self._logbook = Logbook(
                 store.note_incidents,
                 {outbox.name: outbox.put for outbox in self._channels.outboxes},
-                [cluster.keep for cluster in self._channels.clusters],
+                {cluster.name: cluster.keep for cluster in self._channels.clusters},
             )
+            for outbox in self._channels.outboxes:
+                outbox.behind = partial(self._logbook.behind, outbox.name)
             keys = KeyRing(self._options.data, identity)
             self._collector = Collector(
                 inventory=self._inventory,
@@ -187,9 +191,11 @@ class Program:
             names = (options.http[0], *options.http_names)
             serving = [
                 Serving(
-                    make_app(collector, options.token, names, self._routes()), page, options.tls
+                    make_app(collector, options.token, names, self._routes(store)),
+                    page,
+                    options.tls,
                 ),
-                Serving(make_app(collector, more=self._routes(writable=True)), local),
+                Serving(make_app(collector, more=self._routes(store, writable=True)), local),
             ]
             for server in serving:
                 await server.start()
@@ -213,10 +219,11 @@ class Program:
         (options.data / SOCKET_NAME).unlink(missing_ok=True)
         await asyncio.to_thread(_save, keys)
 
-    def _routes(self, *, writable: bool = False) -> list[Route]:
+    def _routes(self, store: Store, *, writable: bool = False) -> list[Route]:
         """Return what is shown of the record; on the data folder's socket people may add to it."""
         collector = self._collector
         return [
+            *told_routes(store, collector.clerk),
             *trap_routes(collector.traps.store, lambda: collector.inventory),
             *record_routes(
                 collector.clerk,
@@ -350,7 +357,7 @@ class Program:
             self._renew(inventory)
 
     def _renew(self, inventory: Inventory) -> None:
-        if inventory.alerts != self._inventory.alerts:
+        if inventory.alerts.channels != self._inventory.alerts.channels:
             log.warning("changed alert channels take a restart; the rest is in use now")
         if inventory.remote_write != self._inventory.remote_write:
             log.warning("a changed remote_write takes a restart; the rest is in use now")

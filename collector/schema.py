@@ -25,7 +25,7 @@ from sqlalchemy import (
     Table,
 )
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest migration: what a database must carry for this program to use it."""
 
 VERSION_TABLE = "alembic_version"
@@ -131,7 +131,7 @@ ranges = Table(
     Column("high", BigInteger, nullable=False),
 )
 
-# Incidents, and what was said of them.
+# Incidents as they were first told, and cases: what is told as one.
 incidents = Table(
     "incidents",
     metadata,
@@ -149,15 +149,34 @@ incidents = Table(
     Column("about", String, nullable=False),
     Column("found", String, nullable=False),
     Column("upstream", String),
+    # The case's id, its own if it is told alone; empty = not told, or by an earlier version.
+    Column("told_as", String, nullable=False),
+    Index("incidents_by_case", "told_as"),
 )
 
-# Messages that a channel has not taken yet.
-unsaid = Table(
-    "unsaid",
+# How far each message of a case has come at each channel: `alerts.telling` has the stages.
+told = Table(
+    "told",
     metadata,
     Column("incident", String, primary_key=True),
     Column("channel", String, primary_key=True),
     Column("status", String, primary_key=True),
+    Column("stage", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+# What each step of the alert path decided, and why: `alerts.steps`.
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("incident", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("step", String, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("decided", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Index("decisions_by_incident", "incident"),
 )
 
 # The ledger: `collector.judgement.ledger` says what its entries are. Never changed, never dropped.

@@ -32,6 +32,7 @@ from sqlalchemy import (
     update,
 )
 
+from alerts.steps import Decided
 from collector import by_time, incident_rows, indexing
 from collector.database import StoreError, explained, open_engine, writing
 from collector.day import (
@@ -44,7 +45,7 @@ from collector.day import (
     newest_by_arrival,
     newest_by_index,
 )
-from collector.incident_rows import Noted
+from collector.incident_rows import Noted, Page
 from collector.indexing import Range
 from collector.schema import DAY_MS, day_index, day_of, day_table, days, heard, ranges
 
@@ -244,19 +245,41 @@ class Store:
                 found.update((row.site, row) for row in rows)
         return found
 
-    def note_incidents(self, entries: Sequence[Noted]) -> None:
+    def note_incidents(self, page: Page) -> None:
         """Keep what is known of incidents and of what was said, durably once this returns.
 
         Raises:
             StoreError: none was kept.
         """
         with self._lock, self._writing() as connection:
-            incident_rows.keep(connection, entries)
+            incident_rows.keep(connection, page)
 
     def unfinished_incidents(self) -> list[Noted]:
         """Return the incidents of which something is left to be said, the oldest first."""
         with self.reading() as connection:
             return incident_rows.unfinished(connection)
+
+    def incidents_over(self, most: int) -> list[str]:
+        """Return the ids of what is over, the newest last."""
+        with self.reading() as connection:
+            return incident_rows.over(connection, most)
+
+    def what_was_said(self, incident: str) -> tuple[list[Noted], list[Decided]]:
+        """Return what was noted and decided of an incident, and of the case it is told as."""
+        with self.reading() as connection:
+            noted = incident_rows.noted(connection, [incident])
+            cases = {one.told_as for one in noted} - {"", incident}
+            noted += incident_rows.noted(connection, cases)
+            return noted, incident_rows.decided(connection, [incident, *cases])
+
+    def forget_incidents(self, before_ms: int) -> None:
+        """Let go of what was said of incidents that ended before a time.
+
+        Raises:
+            StoreError: nothing went.
+        """
+        with self._lock, self._writing() as connection:
+            incident_rows.forget(connection, before_ms)
 
     def _load(self) -> None:
         if self._read_only:

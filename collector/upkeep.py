@@ -63,6 +63,7 @@ class Upkeep:
             if not self._roll_day(day):
                 return
         self._drop(now_ms - int(reports_s * 1000))
+        self._store.forget_incidents(now_ms - int(rollups_s * 1000))
         if closed:
             self._thin(now_ms - int(rollups_s * 1000))
 

@@ -121,6 +121,39 @@ class ChannelKind(Enum):
     COMMAND = "command"
 
 
+class Severity(Enum):
+    """How much an incident matters, the least first."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+ALERTNAMES = (
+    "TabuahLinkDown",
+    "TabuahUpstreamDown",
+    "TabuahLinkDegraded",
+    "TabuahLinkFlapping",
+    "TabuahLinkSaturated",
+    "TabuahPowerLost",
+    "TabuahGatewayFault",
+    "TabuahServiceDown",
+    "TabuahAgentFault",
+    "TabuahClockSkew",
+    "TabuahCollectorIsolated",
+)
+"""The kinds of incident, as a channel may ask for them."""
+
+
+class Escalation(Enum):
+    """What a channel hears of an incident that nobody acknowledged in time."""
+
+    YES = "true"
+    ONLY = "only"
+    """That, and nothing before it: for whoever is called when the others do not answer."""
+    NO = "false"
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """HOST:PORT; an IPv6 host is written in brackets."""
@@ -366,6 +399,17 @@ class Channel:
     webhook: str | SecretRef | None = None
     apprise: SecretRef | None = None
     command: tuple[str, ...] = ()
+    severities: tuple[Severity, ...] = ()
+    """What it wants to hear of; empty = all."""
+    only: tuple[str, ...] = ()
+    """Alertnames that it wants to hear of; empty = all."""
+    escalate: Escalation | None = None
+    """None = as a people's channel that hears all."""
+
+    @property
+    def people(self) -> bool:
+        """Whether people read it; an Alertmanager decides by itself whom it reminds."""
+        return not self.alertmanager
 
     @property
     def kind(self) -> ChannelKind:
@@ -378,13 +422,23 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
+class QuietHours:
+    """When people are told at once of grave things alone."""
+
+    hours: Hours
+    unless: Severity = Severity.CRITICAL
+    """From this severity on they are told all the same."""
+
+
+@dataclass(frozen=True, slots=True)
 class Alerts:
-    """Whom to tell, and when to tell again."""
+    """Whom to tell of what, and when to tell again."""
 
     channels: tuple[Channel, ...] = ()
     escalate_after_s: float = 1800.0
     templates: Path | None = None
     """A folder with texts in place of the shipped ones."""
+    quiet_hours: QuietHours | None = None
 
 
 @dataclass(frozen=True, slots=True)

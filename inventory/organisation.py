@@ -11,21 +11,26 @@ from typing import TypeVar
 from inventory import values
 from inventory.devices import SECURITY, snmp_security
 from inventory.fields import Fields, Findings, Scope
+from inventory.hours import parse_hours
 from inventory.model import (
+    ALERTNAMES,
     DEFAULT_BOUNDS,
     DEFAULT_ZONE,
     Alerts,
     Bounds,
     Channel,
     ChannelKind,
+    Escalation,
     Inventory,
     Language,
     Maintenance,
     PowerGroup,
     Provider,
+    QuietHours,
     Reference,
     Retention,
     Service,
+    Severity,
     Technology,
     Traps,
     TrapUser,
@@ -219,7 +224,7 @@ def _bounds(fields: Fields) -> dict[Technology, Bounds]:
 
 
 def _alerts(fields: Fields, directory: Path) -> Alerts:
-    inner = fields.inner("alerts", ("channels", "escalate_after", "templates"))
+    inner = fields.inner("alerts", ("channels", "escalate_after", "quiet_hours", "templates"))
     if inner is None:
         return Alerts()
     channels: dict[str, Channel] = {}
@@ -234,11 +239,22 @@ def _alerts(fields: Fields, directory: Path) -> Alerts:
         channels=tuple(channels.values()),
         escalate_after_s=inner.value("escalate_after", values.duration(1.0), 1800.0),
         templates=_path(inner, "templates", directory),
+        quiet_hours=_quiet_hours(inner),
     )
 
 
+def _quiet_hours(fields: Fields) -> QuietHours | None:
+    inner = fields.inner("quiet_hours", ("hours", "unless"))
+    if inner is None or not inner.need("hours", '"Mon-Sun 00:00-06:00, Mon-Sun 21:00-24:00"'):
+        return None
+    hours = inner.value("hours", parse_hours, None)
+    unless = inner.value("unless", values.one_of(Severity), Severity.CRITICAL)
+    return None if hours is None else QuietHours(hours, unless)
+
+
 def _channel(node: Node, scope: Scope) -> Channel | None:
-    fields = Fields(node, scope.named("channel", node, "name"), ("name", *_CHANNEL_KINDS))
+    known = ("name", *_CHANNEL_KINDS, "severities", "only", "escalate")
+    fields = Fields(node, scope.named("channel", node, "name"), known)
     if not fields.need("name"):
         return None
     name = fields.text("name", values.token, None)
@@ -259,7 +275,17 @@ def _channel(node: Node, scope: Scope) -> Channel | None:
         webhook=fields.value("webhook", fields.or_reference("webhook", values.url), None),
         apprise=fields.secret("apprise"),
         command=fields.texts("command", values.some_text),
+        severities=fields.texts("severities", values.one_of(Severity)),
+        only=fields.texts("only", _alertname),
+        escalate=fields.value("escalate", values.one_of(Escalation), None),
     )
+
+
+def _alertname(word: str) -> str:
+    if word not in ALERTNAMES:
+        near = values.hint(word, ALERTNAMES) or f"; use some of: {', '.join(ALERTNAMES)}"
+        raise ValueError(f"unknown alert '{values.shown(word)}'{near}")
+    return word
 
 
 def _retention(fields: Fields) -> Retention:

@@ -28,7 +28,7 @@ class About:
 
 ABOUT = {
     "agent": About("Run or check an office's agent."),
-    "alerts": About("Try the channels by which people are told.", "centre"),
+    "alerts": About("Try the channels; explain what was told of an incident.", "centre"),
     "collector": About("Run the centre.", "centre"),
     "config": About("Push configuration to offices' gateways; a push undoes itself.", "provision"),
     "data": About("Check, back up and restore what the centre keeps.", "centre"),

@@ -74,6 +74,8 @@ class Court:
     inventory: Inventory
     windows: tuple[Window, ...] = ()
     """Announced work beside the inventory's own."""
+    announced: tuple[Window, ...] = field(init=False, default=())
+    """All announced work, the inventory's too."""
     scene: Scene = field(init=False)
     judge: Judge = field(init=False)
     tracker: Tracker = field(init=False, default_factory=Tracker)
@@ -255,8 +257,9 @@ class Court:
 
     # --- its steps ----------------------------------------------------------------------
 
-    def _all_windows(self) -> list[Window]:
-        return [*windows_of(self.inventory), *self.windows]
+    def _all_windows(self) -> tuple[Window, ...]:
+        self.announced = (*windows_of(self.inventory), *self.windows)
+        return self.announced
 
     def _unsure(self, now_ms: int) -> set[str]:
         """Return the fallen offices of whom the collector's own line may be the reason."""

@@ -18,6 +18,7 @@ from alerts.text import Text, cut, parsed
 from alerts.words import CAUSES
 from alerts.writing import Writer
 from inventory.model import Inventory, Site
+from tests.support.listening import ONE, Listener
 from tests.support.solok import BEGAN_MS, solok
 
 FELL = sample("TabuahLinkDown", "down", "unknown", solok(), BEGAN_MS)
@@ -199,13 +200,12 @@ def test_what_is_cut_ends_at_a_word_and_says_so() -> None:
 
 
 def test_the_cause_found_later_shows_in_the_closing_text_and_the_labels_stay() -> None:
-    pipeline = Pipeline(Writer(solok("en")))
-    pipeline.decide(FELL)
+    listener = Listener(Pipeline(Writer(solok("en")), ONE))
+    listener.look(FELL.began_ms, FELL)
     ended = replace(
         FELL, alertname="TabuahPowerLost", severity="warning", cause="power", ended_ms=2**41
     )
-    message = pipeline.decide(ended).message
-    assert message is not None
+    (message,) = listener.look(2**41, ended)
     said = message.json()
     assert message.status is Status.RESOLVED
     assert (said["alertname"], said["cause"], said["severity"]) == (
@@ -217,19 +217,16 @@ def test_the_cause_found_later_shows_in_the_closing_text_and_the_labels_stay() -
 
 
 def test_whoever_goes_on_telling_is_told_what_is_known_by_now_under_the_first_labels() -> None:
-    pipeline = Pipeline(Writer(solok("en")))
-    pipeline.decide(FELL)
+    listener = Listener(Pipeline(Writer(solok("en")), ONE))
+    listener.look(FELL.began_ms, FELL)
     grown = replace(FELL, cause="power", sites=("13.02.07", "13.02.10"))
-    decision = pipeline.decide(grown)
-    assert decision.message is None
-    revised = decision.revised
-    assert revised is not None
+    assert listener.look(FELL.began_ms + 1_000, grown) == []
+    (revised,) = listener.revised
     assert (revised.status, revised.incident.cause) == (Status.FIRING, "unknown")
     assert revised.incident.filed_sites == ("13.02.10",)
     assert "Kantor Camat Gunung Talang, Kantor Camat Kubung" in revised.summary
     assert "mains power lost" in revised.description
-    last = pipeline.decide(replace(grown, ended_ms=2**41)).message
-    assert last is not None
+    (last,) = listener.look(2**41, replace(grown, ended_ms=2**41))
     assert last.incident.filed_sites == ("13.02.10",)
     assert last.json()["sites"] == ["13.02.07", "13.02.10"]
 

@@ -10,7 +10,7 @@ import pytest
 
 from alerts.incident import Incident as Alert
 from alerts.message import Status
-from collector.incident_rows import Noted
+from collector.incident_rows import Noted, Page
 from collector.judgement.court import Court
 from collector.judgement.evidence import Look, Observation, ServiceLook
 from collector.judgement.ledger import Outage
@@ -111,7 +111,7 @@ async def test_an_incident_of_an_earlier_version_goes_on_and_is_ended(lone: Cent
     )
     lone.office().reports(1)
     lone.wait(1)
-    lone.store.note_incidents([Noted(told, fired=True)])
+    lone.store.note_incidents(Page([Noted(told, fired=True)]))
     await lone.restart()
     assert lone.state() is State.SILENT
     lone.wait(60)

@@ -12,7 +12,7 @@ import pytest
 
 from alerts.message import Status
 from collector import logbook
-from collector.incident_rows import Noted
+from collector.incident_rows import Page
 from collector.live import State
 from collector.metrics import SitesPage
 from collector.store import Row, StoreError
@@ -123,12 +123,14 @@ async def test_what_was_said_is_known_after_a_new_inventory(lone: Centre) -> Non
     office = lone.office()
     office.reports(1)
     lone.wait(20)
+    await lone.has_said(1)
     ((firing, incident),) = lone.told()
     assert firing is Status.FIRING
     lone.collector.renew(inventory(KUBUNG, GUNUNG_TALANG, "13.02.11"))
     lone.wait(60)
     office.reports(2)
     lone.wait(0.5)
+    await lone.has_said(2)
     assert lone.told() == [(Status.FIRING, incident), (Status.RESOLVED, incident)]
 
 
@@ -137,8 +139,10 @@ async def test_an_office_taken_out_while_silent_ends_its_incident(
 ) -> None:
     lone.office().reports(1)
     lone.wait(20)
+    await lone.has_said(1)
     lone.collector.renew(inventory(GUNUNG_TALANG))
     lone.wait(0.5)
+    await lone.has_said(2)
     firing, resolved = lone.said
     assert (firing.status, resolved.status) == (Status.FIRING, Status.RESOLVED)
     assert firing.incident.id == resolved.incident.id
@@ -245,6 +249,7 @@ async def test_a_first_contact_and_a_return_after_our_restart_are_no_replays(lon
 async def test_an_incident_is_said_once_though_the_collector_restarts(lone: Centre) -> None:
     lone.office().reports(1)
     lone.wait(20)
+    await lone.has_said(1)
     ((status, incident),) = lone.told()
     assert status is Status.FIRING
     for _ in range(2):
@@ -255,6 +260,7 @@ async def test_an_incident_is_said_once_though_the_collector_restarts(lone: Cent
     assert lone.told() == [(Status.FIRING, incident)]
     lone.office(epoch=2).reports(1)
     lone.wait(0.5)
+    await lone.has_said(2)
     assert lone.told() == [(Status.FIRING, incident), (Status.RESOLVED, incident)]
     await lone.restart()
     lone.wait(5)
@@ -285,6 +291,7 @@ async def test_what_a_channel_had_not_taken_is_said_after_a_restart(lone: Centre
     lone.takes = False
     lone.office().reports(1)
     lone.wait(20)
+    await until(lambda: lone.refused == 1)
     lone.office(epoch=2).reports(1)
     lone.wait(0.5)
     await lone.restart()
@@ -320,16 +327,17 @@ async def test_a_full_disk_delays_no_alert_and_what_was_said_is_noted_once_it_ca
     monkeypatch.setattr(logbook, "RETRY_S", 0.02)
     note, refusals = lone.logbook._write, 0
 
-    def full(entries: Sequence[Noted]) -> None:
+    def full(page: Page) -> None:
         nonlocal refusals
         refusals += 1
         if refusals < 4:
             raise StoreError("the disk is full")
-        note(entries)
+        note(page)
 
     monkeypatch.setattr(lone.logbook, "_write", full)
     lone.office().reports(1)
     lone.wait(20)
+    await lone.has_said(1)
     assert [status for status, _ in lone.told()] == [Status.FIRING]
     assert lone.store.unfinished_incidents() == []
     await until(lambda: len(lone.store.unfinished_incidents()) == 1)

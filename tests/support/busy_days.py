@@ -22,7 +22,7 @@ import asyncio
 import hashlib
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,7 @@ from alembic.config import Config
 
 from collector import database
 from collector.database import open_engine, writing
-from collector.incident_rows import Noted
+from collector.incident_rows import Page
 from collector.judgement.ledger import Subject
 from collector.ledger_store import LedgerStore
 from collector.schema import day_of
@@ -104,9 +104,9 @@ def _begin_with_old_schema(data: Path, mark: Mark) -> None:
 def _mark_what_is_noted(centre: Centre, mark: Mark) -> None:
     write = centre.logbook._write
 
-    def noted(entries: Sequence[Noted]) -> None:
-        write(entries)
-        for entry in entries:
+    def noted(page: Page) -> None:
+        write(page)
+        for entry in page.entries:
             mark(f"noted {entry.incident.id} {int(entry.resolved)}")
 
     centre.logbook._write = noted

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from collector.ledger_store import LedgerStore
 from collector.live import State
 from collector.logbook import Logbook
 from collector.store import Row, Store
-from inventory.model import Inventory, Site
+from inventory.model import Alerts, Channel, Inventory, Site
 from tabuah import block, notification
 from tabuah.block import Packed
 from tabuah.snmp.client import Answered, Transmit, UsmClient
@@ -33,6 +34,7 @@ from tests.support.reports import BEGIN_MS, report
 KUBUNG = "13.02.10"
 GUNUNG_TALANG = "13.02.07"
 SITES = (KUBUNG, GUNUNG_TALANG)
+ALERTS = Alerts((Channel("hook", webhook="http://127.0.0.1/"),))
 SOURCE: Address = ("127.0.0.1", 5000)
 
 
@@ -134,20 +136,22 @@ class Centre:
         self.said: list[Message] = []
         self.takes = True
         """Whether the channel takes what is said."""
+        self.refused = 0
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Have a collector that knows what the store holds."""
         self.socket = Socket()
         self.logbook = Logbook(self.store.note_incidents, {"hook": self._hear})
+        known = replace(self.inventory, alerts=ALERTS)
         self.collector = Collector(
-            inventory=self.inventory,
+            inventory=known,
             identity=self.identity,
             clock=identities.boot(self.data, self.clock.time_ns() / 1e9, self.clock.monotonic()),
             keys=KeyRing(self.data, self.identity),
             store=self.store,
             logbook=self.logbook,
-            clerk=Clerk(self.inventory, LedgerStore(self.store)),
+            clerk=Clerk(known, LedgerStore(self.store)),
         )
         self.collector.socket = self.socket  # type: ignore[assignment]
         self.collector.committer = Committer(
@@ -168,6 +172,8 @@ class Centre:
         if self.takes:
             self.said.append(message)
             self.logbook.taken("hook", message)
+        else:
+            self.refused += 1
 
     def _append(self, rows: Sequence[Row]) -> None:
         self.append(rows)
