@@ -63,8 +63,9 @@ def explained(place: str) -> Iterator[None]:
     """Turn the database's errors inside the body into a StoreError that says what to do."""
     try:
         yield
-    except DataError:
-        raise  # a value that does not fit is no trouble of the database
+    except DataError as error:
+        # A value that does not fit is no trouble of the database; its SQL is no line of a log.
+        raise ValueError(str(error.orig)) from error
     except DBAPIError as error:
         code = getattr(error.orig, "sqlite_errorcode", None)
         advice = _ADVICE.get(code & 0xFF) if isinstance(code, int) else None

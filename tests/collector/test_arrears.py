@@ -19,10 +19,10 @@ MIDNIGHT_MS = BEGIN_MS // DAY_MS * DAY_MS + DAY_MS
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def store(place: Path | str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setattr(arrears, "MOST", MOST)
     monkeypatch.setattr(arrears, "STEP", STEP)
-    with Store.open(tmp_path) as opened:
+    with Store.open(place) as opened:
         yield opened
 
 

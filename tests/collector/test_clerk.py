@@ -58,9 +58,9 @@ async def _until_written(ledger: LedgerStore, clerk: Clerk) -> list[Entry]:
 
 
 async def test_an_outage_goes_on_over_a_restart_and_is_final_once_its_record_came(
-    tmp_path: Path,
+    place: Path | str,
 ) -> None:
-    with Store.open(tmp_path) as store:
+    with Store.open(place) as store:
         ledger = LedgerStore(store)
         first = Clerk(INVENTORY, ledger)
         rows = [_live(seq) for seq in range(1, 7)]
@@ -90,10 +90,10 @@ async def test_an_outage_goes_on_over_a_restart_and_is_final_once_its_record_cam
 
 
 async def test_a_disk_that_refuses_delays_the_ledger_and_loses_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Path | str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clerks, "RETRY_S", 0.01)
-    with Store.open(tmp_path) as store:
+    with Store.open(place) as store:
 
         class Refusing(LedgerStore):
             refusals = 2
@@ -114,12 +114,12 @@ async def test_a_disk_that_refuses_delays_the_ledger_and_loses_nothing(
 
 
 async def test_more_late_reports_than_memory_holds_are_read_again_from_the_store(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Path | str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(arrears, "MOST", 6)
     monkeypatch.setattr(arrears, "STEP", 5)
     monkeypatch.setattr(clerks, "CATCH_UP_S", 0.01)
-    with Store.open(tmp_path) as store:
+    with Store.open(place) as store:
         clerk = Clerk(INVENTORY, LedgerStore(store))
         rows = [_live(seq) for seq in range(1, 7)]
         late = [_cut(seq, _at(30) + 500) for seq in range(7, 30)]

@@ -53,8 +53,10 @@ LOSSY = (
 
 
 @pytest.fixture
-async def lone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Centre]:
-    async with centre(tmp_path, monkeypatch) as made:
+async def lone(
+    tmp_path: Path, place: Path | str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Centre]:
+    async with centre(tmp_path, monkeypatch, place=place) as made:
         yield made
 
 

@@ -137,10 +137,10 @@ def test_the_exports_carry_every_version() -> None:
     assert "last_mile,yes,final" in rows[2]
 
 
-def test_the_ledger_on_disk_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    with Store.open(tmp_path) as store:
+def test_the_ledger_on_disk_goes_on_where_it_stopped(place: Path | str) -> None:
+    with Store.open(place) as store:
         LedgerStore(store).append(BEGIN_MS, [(Subject.OUTAGE, outage_body(OUTAGE))])
-    with Store.open(tmp_path) as store:
+    with Store.open(place) as store:
         kept = LedgerStore(store)
         incident = (Subject.INCIDENT, incident_body(INCIDENT))
         kept.append(BEGIN_MS + 1, [(Subject.OUTAGE, outage_body(FINAL)), incident])

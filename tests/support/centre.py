@@ -125,13 +125,15 @@ class Office:
 class Centre:
     """A collector between its parts; `restart` makes the next one over the same folder."""
 
-    def __init__(self, folder: Path, clock: Clock, codes: Sequence[str]) -> None:
+    def __init__(
+        self, folder: Path, clock: Clock, codes: Sequence[str], place: Path | str | None = None
+    ) -> None:
         self.data = folder / "data"
         self.clock = clock
         self.inventory = inventory(*codes)
         self.identity = Identity.open(self.data)
         enrolled.enrol(self.data, codes)
-        self.store = Store.open(self.data)
+        self.store = Store.open(self.data if place is None else place)
         self.append: Callable[[Sequence[Row]], None] = self.store.append
         self.said: list[Message] = []
         self.takes = True
@@ -225,13 +227,19 @@ async def until(true: Callable[[], bool], seconds: float = 5.0) -> None:
 
 @asynccontextmanager
 async def centre(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, codes: Sequence[str] = SITES
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    codes: Sequence[str] = SITES,
+    place: Path | str | None = None,
 ) -> AsyncIterator[Centre]:
-    """Give a running collector whose clock stands still until it is turned."""
+    """Give a running collector whose clock stands still until it is turned.
+
+    Its store is in its folder, or at `place`.
+    """
     clock = Clock()
     for module in (app, committer):
         monkeypatch.setattr(module, "time", clock)
-    made = Centre(folder, clock, codes)
+    made = Centre(folder, clock, codes, place)
     try:
         await made.start()
         yield made
