@@ -2,6 +2,7 @@
 
 Nobody may be told that a line is down, and the loss that is told must be the loss that was set,
 within three binomial standard deviations: of pings both ways together, of STAMP each by itself.
+Beside it stands how often the loss alone would do so, if each packet is lost for itself.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from agent.courier import KEEP_AFTER, RETRY_LEAST
 from bench.measure import BenchError, Figures, say
+from collector.health import threshold_s
 from tests.lab.chance import sigmas
 from tests.lab.machine import LabError
 from tests.lab.stack import INTERVAL_S
@@ -26,6 +29,8 @@ OFFICES = 3
 SECONDS = 240.0
 MOST_SIGMAS = 3.0
 TOLD_OF_LOSS = {"TabuahLinkDegraded"}
+_ASKED = 3 * MANY
+"""Packets of a cycle: first hop, centre and a public address."""
 
 
 def run() -> Figures:
@@ -74,7 +79,31 @@ def _measured(stack: TownStack, seconds: float) -> Figures:
         "incidents": told,
         "causes": sorted({one["cause"] for one in incidents}),
         "outages": len(outages),
+        "expected_false_in_a_day": {
+            f"{percent}%": expected(percent / 100, INTERVAL_S, _ASKED) for percent in PERCENTS
+        },
         "met": worst < MOST_SIGMAS and not outages and set(told) <= TOLD_OF_LOSS,
+    }
+
+
+def expected(loss: float, interval_s: float, packets: int) -> Figures:
+    """Return how often an office of such a line is falsely told to be silent or down, in a day.
+
+    Silent: every try of a report, each `RETRY_LEAST`, is lost on its way in for the whole threshold
+    beyond its interval. Down, for the ledger, one cycle long: all packets of a cycle are lost one
+    way or the other, and so is every try, or its answer, of the report for `KEEP_AFTER`.
+
+    Args:
+        loss: the share lost each way.
+        interval_s: between reports.
+        packets: that a cycle sends across the line.
+    """
+    beyond_s = threshold_s(round(interval_s * 1000), 0) - interval_s
+    both = 1 - (1 - loss) ** 2
+    cycles = 86_400 / interval_s
+    return {
+        "silent": float(f"{cycles * loss ** (beyond_s / RETRY_LEAST):.1e}"),
+        "down": float(f"{cycles * both ** (packets + KEEP_AFTER / RETRY_LEAST):.1e}"),
     }
 
 
