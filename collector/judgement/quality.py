@@ -44,6 +44,8 @@ class Quality:
     slow: Slow | None = None
     """What is worse than its bounds; None while all is within them."""
     since_ms: int | None = None
+    settling: bool = False
+    """The last cycle tells in part of a fall: what was asked before the line was back."""
     _samples: deque[tuple[int, Look]] = field(default_factory=deque)
     """When, and what."""
     _unsound_ms: int = -WINDOW_MS
@@ -55,7 +57,8 @@ class Quality:
 
     def add(self, at_ms: int, look: Look) -> Slow | None:
         """Take one cycle's readings; return what is worse than its bounds now."""
-        if self._settling:
+        self.settling = self._settling > 0
+        if self.settling:
             self._settling -= 1
             return self.slow
         if not self._within(look):

@@ -304,7 +304,10 @@ class Scene:
         look = None if primary is None else seen.look(primary.id)
         if primary is None or look is None or not look.beyond:
             return
-        loss = now.lines[primary.id].quality.loss()
+        quality = now.lines[primary.id].quality
+        if quality.settling:
+            return
+        loss = quality.loss()
         said = [(one.service, one.good, one.stage.name.lower(), one.run) for one in seen.services]
         if look.resolver is not None:
             said.append((DNS, look.resolver, "resolve", look.resolver_run))

@@ -145,7 +145,7 @@ class Tracker:
                 version=incident.version + 1,
                 cause=best.cause,
                 confidence=best.confidence,
-                reason=best.reason,
+                reason=WITH_OTHERS if incident.reason == WITH_OTHERS else best.reason,
                 evidence=best.evidence,
             )
             self.closed[incident.id] = new

@@ -14,13 +14,15 @@ from collector.judgement.evidence import Cause, Confidence, Look, Observation, V
 from collector.judgement.outages import Context, Finding, read
 from collector.judgement.quality import Quality
 from collector.judgement.state import FLAP_CALM_MS, TRANSITIONS, Flap, Signal
-from collector.judgement.tracking import Tracker
+from collector.judgement.tracking import WITH_OTHERS, Tracker
 from collector.judgement.troubles import UPSTREAM_DOWN, Trouble
 from collector.live import State
 from collector.stretches import COUNTABLE_CAUSES, Kind
 from inventory.model import Bounds, Circuit, Inventory, Site, Ups, Upstream
 from tabuah.report import Occasion
+from tests.support import histories
 
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
 INTERVAL_MS = 10_000
 BEGIN_MS = 1_795_500_000_000
 
@@ -229,3 +231,15 @@ def test_an_area_whose_begin_moves_stays_one_incident() -> None:
     assert tracker.follow([area(3500, "a", "b", "c")], 12_000) == []
     (other,) = tracker.follow([area(3500, "a", "b", "c"), area(9000, "d", "e")], 13_000)
     assert other.id != begun.id
+
+
+def test_an_office_told_of_before_its_area_is_known_is_told_with_it_and_counted_once() -> None:
+    told = histories.run(histories.load(SCENARIOS / "area_known_late.yaml"))
+    alone, area = told.last()
+    assert (alone.sites, alone.reason) == (("kubung",), WITH_OTHERS)
+    assert alone.cause is Cause.AREA, "what the record says of it later stands there too"
+    assert "kubung" in area.sites
+    assert alone.ended_ms is not None
+    opened = next(one for one in told.incidents if one.id == area.id)
+    assert opened.began_ms < alone.ended_ms < (area.ended_ms or 0)
+    assert [outage.site for outage in told.newest()].count("kubung") == 1

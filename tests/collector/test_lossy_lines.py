@@ -28,10 +28,17 @@ class _Lossy:
         self.rng = random.Random(seed)
         self.cycles = count(1)
 
+    def fall(self) -> None:
+        """Let all fall silent for a minute."""
+        at_ms = self._at_ms(next(self.cycles))
+        for code in OFFICES:
+            self.scene.silent(code, at_ms, at_ms + 10_000)
+        self.cycles = count(next(self.cycles) + 20)
+
     def hear(self, *, lost: float, resolver: bool = True) -> list[Trouble]:
         """Let each report once, of lines that lose so much; return what is wrong then."""
         number = next(self.cycles)
-        at_ms = 1_795_500_000_000 + number * INTERVAL_MS
+        at_ms = self._at_ms(number)
         for code in OFFICES:
             self.scene.observe(
                 Observation(
@@ -51,6 +58,9 @@ class _Lossy:
             )
         self.scene.tick(at_ms + 100)
         return troubles(self.scene, {}, at_ms + 100)
+
+    def _at_ms(self, number: int) -> int:
+        return 1_795_500_000_000 + number * INTERVAL_MS
 
     def _look(self, number: int, lost: float, resolver: bool) -> Look:
         hop, public = (
@@ -96,3 +106,12 @@ def test_a_resolver_that_dies_behind_good_lines_is_told_of_at_once() -> None:
         assert lossy.hear(lost=0.0) == []
     (dead,) = lossy.hear(lost=0.0, resolver=False)
     assert (dead.alertname, dead.sites) == (SERVICE_DOWN, OFFICES)
+
+
+def test_queries_sent_before_the_lines_were_back_accuse_no_resolver() -> None:
+    mended = _Lossy(seed=3)
+    for _ in range(60):
+        assert mended.hear(lost=0.0) == []
+    mended.fall()
+    assert mended.hear(lost=0.4, resolver=False) == []
+    assert mended.hear(lost=0.0) == []
