@@ -27,6 +27,8 @@ LEAST_SAMPLES: Final = 3
 LEAST_LOST: Final = 3
 SETTLING: Final = 2
 """Cycles after a fall that tell in part of the fall: what was asked before the line was back."""
+MOST_HELD: Final = 3
+"""Samples in a row in which a line carried nothing, and yet did not fall."""
 LATELY: Final = 3
 """Samples that tell how lossy a line has become."""
 CLEAR_LOST: Final = 1
@@ -52,8 +54,8 @@ class Quality:
     """When a reading was last beyond a bound by itself, or a packet lost."""
     _settling: int = 0
     """So many samples more are let pass."""
-    _held: tuple[int, Look] | None = None
-    """The last sample, if it lost packets: the next report tells whether the line was falling."""
+    _held: list[tuple[int, Look]] = field(default_factory=list)
+    """The last samples, if they lost packets: the next tells whether the line was falling."""
 
     def add(self, at_ms: int, look: Look) -> Slow | None:
         """Take one cycle's readings; return what is worse than its bounds now."""
@@ -63,10 +65,13 @@ class Quality:
             return self.slow
         if not self._within(look):
             self._unsound_ms = at_ms
-        if self._held is not None:
-            self.take(*self._held)
-        self._held = (at_ms, look) if look.lost or look.first_hop_lost else None
-        if self._held is None:
+        if look.carried is not False or len(self._held) >= MOST_HELD:
+            for held in self._held:
+                self.take(*held)
+            self._held.clear()
+        if look.lost or look.first_hop_lost:
+            self._held.append((at_ms, look))
+        else:
             self.take(at_ms, look)
         if not self._samples:
             return self.slow
@@ -106,20 +111,19 @@ class Quality:
 
     def fell(self) -> None:
         """Note that the line fails: what was lost last was the begin of that."""
-        self._held = None
+        self._held.clear()
 
     def forget(self) -> None:
         """Begin anew: after a silence the old readings say nothing."""
         self._samples.clear()
-        self._held = None
+        self._held.clear()
         self._settling = SETTLING
         self.slow, self.since_ms = None, None
 
     def loss(self) -> float:
         """Return the share of packets lost, the more of two minutes and lately."""
         looks = [look for _, look in self._samples]
-        if self._held is not None:
-            looks.append(self._held[1])
+        looks += (look for _, look in self._held)
         return max(_loss(looks), _loss(looks[-LATELY:]))
 
     def _worse(self, looks: list[Look]) -> Slow | None:

@@ -165,13 +165,17 @@ def test_a_report_that_the_other_line_answered_does_not_speak_for_the_first() ->
 
 
 @pytest.mark.parametrize("falls", [True, False])
-def test_what_is_lost_as_a_line_falls_is_not_told_as_a_lossy_line(falls: bool) -> None:
+@pytest.mark.parametrize("deaf", [True, False], ids=["told at the second", "told at once"])
+def test_what_is_lost_as_a_line_falls_is_not_told_as_a_lossy_line(falls: bool, deaf: bool) -> None:
     quality = Quality(Bounds(0.1, 0.02, 0.03))
     look = Look("telkom", first_hop=True, public=True, sent=10)
     for number in range(30):
         quality.add(BEGIN_MS + number * 10_000, look)
-    quality.add(BEGIN_MS + 300_000, replace(look, lost=6))
+    assert quality.add(BEGIN_MS + 300_000, replace(look, lost=6)) is None
+    if deaf:
+        nothing = replace(look, first_hop=False, public=False, lost=10)
+        assert quality.add(BEGIN_MS + 310_000, nothing) is None
     if falls:
         quality.fell()
-    slow = quality.add(BEGIN_MS + 310_000, look)
+    slow = quality.add(BEGIN_MS + 320_000, look)
     assert (slow is None) is falls
