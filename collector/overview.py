@@ -25,6 +25,8 @@ TROUBLE_FIRST = (State.DOWN, State.SILENT, State.DEGRADED, State.UNKNOWN, State.
 # A headline of four clauses is none; the counts below it tell the rest.
 _KINDS_IN_HEADLINE = 2
 _NAMED_IN_HEADLINE = 3
+MOST_ROWS = 1_000
+"""What a page can show: those that need a person first. Only their offices are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ class Overview:
     """Why the page itself may be wrong; empty when all is well."""
     counts: tuple[Count, ...]
     rows: tuple[Row, ...]
+    rest: str
+    """That there are offices without a row, and where they are found; empty when all have one."""
     shown_at: str
 
 
@@ -96,7 +100,7 @@ def overview(
     language: Language,
 ) -> Overview:
     """Return the page's contents; an office without a view is unknown."""
-    pairs = [(site, views.get(site.code)) for site in inventory.sites]
+    pairs = [(code, views.get(code)) for code in inventory.codes]
     pairs.sort(key=lambda pair: _urgency(pair[1]))
     counts = Counter(_state(view) for _, view in pairs)
     heard = any(view is not None and view.last is not None for _, view in pairs)
@@ -116,9 +120,14 @@ def overview(
             for state in TROUBLE_FIRST
         ),
         rows=tuple(
-            _row(site, view, rates(site.code), inventory, now_ms=now_ms, language=language)
-            for site, view in pairs
+            _row(
+                inventory.site(code), view, rates(code), inventory, now_ms=now_ms, language=language
+            )
+            for code, view in pairs[:MOST_ROWS]
         ),
+        rest=say(language, "rows.rest", shown=MOST_ROWS, total=len(pairs))
+        if len(pairs) > MOST_ROWS
+        else "",
         shown_at=formats.clock(language, now_ms, inventory.timezone, seconds=True),
     )
 
@@ -194,24 +203,24 @@ def _urgency(view: SiteView | None) -> tuple[int, int]:
 
 
 def _places(
-    pairs: Sequence[tuple[Site, SiteView | None]],
+    pairs: Sequence[tuple[str, SiteView | None]],
     inventory: Inventory,
     now_ms: int,
     language: Language,
 ) -> tuple[str, ...]:
     troubled = [
-        (site, view)
-        for site, view in pairs
+        (code, view)
+        for code, view in pairs
         if view is not None and view.state not in (State.UP, State.UNKNOWN)
     ]
     named = [
         say(
             language,
             "since_place",
-            name=site.name,
+            name=inventory.site(code).name,
             time=formats.moment(language, view.since_ms, now_ms, inventory.timezone),
         )
-        for site, view in troubled[:_NAMED_IN_HEADLINE]
+        for code, view in troubled[:_NAMED_IN_HEADLINE]
     ]
     if len(troubled) > _NAMED_IN_HEADLINE:
         more = formats.number(language, len(troubled) - _NAMED_IN_HEADLINE)

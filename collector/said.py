@@ -7,7 +7,7 @@ a liability that no contract understands are refused, with what to write instead
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +19,7 @@ from tabuah.errors import NothingMatchedError, did_you_mean
 from tabuah.units import duration_seconds
 
 if TYPE_CHECKING:
-    from inventory.model import Inventory, Site
+    from inventory.model import Inventory
 
 OURS: Final = "ours"
 LIABLE: Final = (PROVIDER, OURS, *(cause.value for cause in Cause))
@@ -98,7 +98,7 @@ def _work(body: Body, inventory: Inventory, at_ms: int, by: str, plan: str) -> S
         at_ms,
         by,
         _text(body, "text"),
-        tuple(site.code for site in sites),
+        sites,
         until_ms,
         circuits,
         every_ms,
@@ -107,30 +107,34 @@ def _work(body: Body, inventory: Inventory, at_ms: int, by: str, plan: str) -> S
 
 def _touched(
     named: Sequence[str], circuits: Sequence[str], inventory: Inventory
-) -> tuple[list[Site], tuple[str, ...]]:
-    """Return the offices that a name means: a code, an upstream's code, or `all`."""
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the offices that a name means: a code, an upstream's code, or `all`.
+
+    Of a country's offices none is read but to look for a circuit that is named.
+    """
     if not named:
         raise BadRequestError("name whom the work touches: sites, an upstream, or all")
-    found: dict[str, Site] = {}
+    found: dict[str, None] = {}
     for name in named:
+        chosen: Iterable[str] = [name]
         if name == ALL:
-            chosen = list(inventory.sites)
+            chosen = inventory.codes
         elif name in inventory.upstreams:
-            chosen = [
-                site
-                for site in inventory.sites
+            chosen = (
+                site.code
+                for site in inventory.outlines
                 if any(up.code == name for up in inventory.upstream_chain(site))
-            ]
+            )
         else:
-            chosen = [inventory.site(name)]
-        found.update((site.code, site) for site in chosen)
+            inventory.site(name)
+        found.update(dict.fromkeys(chosen))
     if not found:
         raise NothingMatchedError(f"no office hangs on {', '.join(named)}")
     for circuit in circuits:
-        if all(site.circuit(circuit) is None for site in found.values()):
-            ids = {one.id for site in found.values() for one in site.circuits}
+        if all(inventory.site(code).circuit(circuit) is None for code in found):
+            ids = {one.id for code in found for one in inventory.site(code).circuits}
             raise NothingMatchedError(f"no circuit '{circuit}' there{did_you_mean(circuit, ids)}")
-    return list(found.values()), tuple(circuits)
+    return tuple(found), tuple(circuits)
 
 
 def _text(body: Body, name: str) -> str:

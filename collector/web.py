@@ -10,7 +10,7 @@ import asyncio
 import gzip
 import json
 import zlib
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -25,12 +25,10 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from collector.api import BadRequestError, report_json, selection, site_json
+from collector.api import BadRequestError, Json, report_json, selection, site_json
 from collector.guard import SECURITY_HEADERS, Names, SecurityHeaders, Token
 from collector.gzip_parts import LEVEL
 from collector.incident_metrics import active, worst_of
-from collector.judgement.tracking import Incident
-from collector.live import Received, SiteView
 from collector.metrics import CONTENT_TYPE, SitesPage
 from collector.overview import Overview, overview
 from collector.scribe import Scribe
@@ -41,12 +39,12 @@ from inventory.model import Inventory, Language
 _HERE: Final = Path(__file__).parent
 _REFRESH_S: Final = 5
 _AT_ONCE: Final = 200
-"""Reports that are read and sent at once."""
+"""Reports or offices that are read and sent at once."""
 _FEW: Final = 300
 """Offices whose metrics are rendered in a thread: in a tenth of a second."""
 _INFLATED_AT_ONCE: Final = 1 << 18
 _READERS: Final = 2
-"""Requests for reports that are read for at the same time; the others take turns."""
+"""Requests for long lists that are read for at the same time; the others take turns."""
 
 
 def make_app(
@@ -191,8 +189,11 @@ class _Pages:
         views = {view.code: view for view in self._centre.views()}
         now_ms = self._centre.now_ms()
         worst = worst_of(self._centre.open_incidents())
-        body = await asyncio.to_thread(_sites_body, self._centre.inventory, views, worst, now_ms)
-        return Response(body, media_type="application/json")
+        found = (
+            site_json(site, views.get(site.code), now_ms, worst.get(site.code))
+            for site in self._centre.inventory.sites
+        )
+        return await self._listed(found)
 
     async def reports(self, request: Request) -> Response:
         """Answer with the stored reports of one site."""
@@ -202,12 +203,17 @@ class _Pages:
             raise HTTPException(404, f"no site '{code}' in the inventory")
         asked = selection(request.query_params.multi_items())
         found = self._centre.reports(code, asked.from_ms, asked.to_ms, asked.limit)
-        # What cannot be read at all is an error, and not half a list.
+        return await self._listed(report_json(one) for one in found)
+
+    async def _listed(self, found: Iterator[Json]) -> Response:
+        """Return a JSON array of what is made as it is sent: neither a year nor a country is small.
+
+        What cannot be read at all is an error, and not half a list.
+        """
         first = await self._some_json(found)
         return StreamingResponse(self._list_json(first, found), media_type="application/json")
 
-    async def _list_json(self, first: bytes, found: Iterator[Received]) -> AsyncIterator[bytes]:
-        """Yield a JSON array, a chunk of reports at a time: a year of them is no small body."""
+    async def _list_json(self, first: bytes, found: Iterator[Json]) -> AsyncIterator[bytes]:
         yield b"["
         part = first
         while part:
@@ -217,26 +223,12 @@ class _Pages:
                 yield b","
         yield b"]"
 
-    async def _some_json(self, found: Iterator[Received]) -> bytes:
-        """Return the next reports, joined by commas; nothing when there are no more."""
+    async def _some_json(self, found: Iterator[Json]) -> bytes:
+        """Return the next entries, joined by commas; nothing when there are no more."""
         async with self._few_readers:
             return await asyncio.to_thread(
-                lambda: b",".join(_dump(report_json(one)) for one in islice(found, _AT_ONCE))
+                lambda: b",".join(_dump(one) for one in islice(found, _AT_ONCE))
             )
-
-
-def _sites_body(
-    inventory: Inventory,
-    views: Mapping[str, SiteView],
-    worst: Mapping[str, Incident],
-    now_ms: int,
-) -> bytes:
-    return _dump(
-        [
-            site_json(site, views.get(site.code), now_ms, worst.get(site.code))
-            for site in inventory.sites
-        ]
-    )
 
 
 def _language(asked: str | None, otherwise: Language) -> Language:

@@ -31,6 +31,7 @@ _INDONESIAN: Final[Mapping[str, str]] = {
     "headline.part": "{count} {what}",
     "since_place": "{name} sejak {time}",
     "and_more": "dan {count} lainnya",
+    "rows.rest": "{shown} dari {total} kantor, yang bermasalah dahulu. Semuanya: /api/v1/sites",
     "hint.silent": (
         "Tidak melapor belum tentu terputus: listrik, gateway, atau agennya juga dapat "
         "berhenti. Laporan yang tertahan akan menyusul dan menjelaskannya."
@@ -88,6 +89,7 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "headline.part": "{count} {what}",
     "since_place": "{name} since {time}",
     "and_more": "and {count} more",
+    "rows.rest": "{shown} of {total} offices, those in trouble first. All of them: /api/v1/sites",
     "hint.silent": (
         "Not reporting is not yet down: power, the gateway or the agent may have stopped too. "
         "Reports that are held back will follow and tell."

@@ -185,6 +185,18 @@ async def test_an_empty_inventory_is_said() -> None:
     assert "Belum ada kantor dalam inventaris" in shown.text
 
 
+async def test_of_a_country_those_in_trouble_are_shown_and_the_rest_is_told_where() -> None:
+    """No page shows 83,762 rows, and none of the offices is read that has no row."""
+    codes = [f"desa-{number}" for number in range(overview.MOST_ROWS + 500)]
+    inventory = Inventory("Kemendagri", sites=tuple(Site(code, f"Kantor {code}") for code in codes))
+    views = [view(code) for code in codes]
+    views[-1].state = State.SILENT
+    shown = await page(FakeCentre(inventory, live=views))
+    assert f"Kantor {codes[-1]}" in shown.text, "the last of the inventory is in trouble"
+    assert "1000 dari 1500 kantor, yang bermasalah dahulu" in shown.text
+    assert [tag for tag, _ in shown.tags].count("tr") == overview.MOST_ROWS + 1
+
+
 async def test_both_lines_of_an_office_show_when_it_has_two() -> None:
     inventory = Inventory("x", sites=(Site("a", "A", circuits=(TELKOM, LTE)),))
     seen = report("a", [ping("hop", Role.FIRST_HOP, None, "telkom"), stamp()], path="lte")
