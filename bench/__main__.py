@@ -25,7 +25,8 @@ BENCHMARKS = {
     "agent": "memory, CPU and writes of an office's agent; beside collectd, vmagent, ...",
     "bytes": "IP bytes a day on an office's line, in network namespaces (root)",
     "catchup": "a day of backlog over 256 kbit/s and 600 ms, live reports beside it (root)",
-    "provision": "bad pushes, kills, cuts and reboots on real gateways (15 minutes, root)",
+    "provision": "bad pushes, kills, cuts, reboots on real gateways (25 minutes, root)",
+    "waves": "a change for 100 offices, five of which it harms (15 minutes, root)",
     "returning": "10,000 offices that return at once with ten minutes of backlog each",
     "kills": "kill -9 of collector and agents under load, 200 times, and a cut of 180 s",
 }

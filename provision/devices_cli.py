@@ -221,7 +221,7 @@ def _write_restoring(workshop: Workshop, found: Sequence[Found], path: Path) -> 
                 f"{one.site.code}: {one.device.name}: its templates or variables have changed "
                 "since it was confirmed; plan what they say now: tabuah config plan --over-drift"
             )
-        prepared.append(judged_by(one, right.want, accept=True))
+        prepared.append(judged_by(one, right, accept=True))
     window_s = round(workshop.settings.window_s)
     made = planfile.write(path, prepared, getpass.getuser(), wall_ms(), window_s)
     click.echo(f"{path}: plan {made[:12]}", err=True)

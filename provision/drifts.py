@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from provision.configuration import Scope
+from provision.diff import SectionDiff, compare
 from provision.journal import Facts, Journal, Subject, Transaction
 from tabuah.chain import canonical
 
@@ -26,6 +29,39 @@ class Known:
     digest: str
     facts: Facts
     """Its scope, as the journal keeps it."""
+
+
+def differences(known: Known, running: Mapping[str, str], scope: Scope) -> tuple[SectionDiff, ...]:
+    """Return in what a device differs from what it runs by right, in all that both speak of.
+
+    A plan may have another interface or sysctl among ours than what was confirmed: of that nothing
+    was ever known, so nothing has drifted.
+
+    Args:
+        known: what it runs by right.
+        running: what it runs now, masked, as far as `scope` reaches.
+        scope: what of it is ours now.
+    """
+    said: Any = known.facts["scope"]  # the journal's JSON
+    ours = {
+        "ip": {*said["interfaces"]} & {*scope.interfaces},
+        "sysctl": {*said["keys"]} & {*scope.keys},
+    }
+
+    def within(sections: Mapping[str, str]) -> dict[str, str]:
+        return {
+            name: _of(text, ours[name]) if name in ours else text
+            for name, text in sections.items()
+            if name in both
+        }
+
+    both = known.want.keys() & running.keys()
+    return compare(within(known.want), within(running))
+
+
+def _of(text: str, names: set[str]) -> str:
+    """Return the lines that speak of one of the names, an interface or a sysctl."""
+    return "".join(f"{line}\n" for line in text.splitlines() if names & {*line.split()})
 
 
 class Drifts:

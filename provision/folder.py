@@ -33,18 +33,20 @@ def owning(folder: Path, tx: str) -> Iterator[bool]:
     owners = folder / "owners"
     try:
         owners.mkdir(mode=0o700, exist_ok=True)
-        file = (owners / tx).open("a", encoding="ascii")
+        handle = os.open(owners / tx, os.O_WRONLY | os.O_CREAT, 0o600)
     except OSError as error:
         raise TabuahError(
             f"{owners}: cannot be written: {error.strerror}; check space and permissions there"
         ) from error
-    with file:
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
             return
         yield True
+    finally:
+        os.close(handle)
 
 
 def transcript(folder: Path, tx: str, hidden: frozenset[str], key: bytes) -> Callable[[str], None]:

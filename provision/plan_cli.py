@@ -60,7 +60,7 @@ def plan(
     if wrong:
         raise ConfigError(wrong)
     with closing(Journal(workshop.folder)) as journal:
-        known = {pair: one.want for pair, one in Drifts(journal).known().items()}
+        known = Drifts(journal).known()
     prepared = [
         judged_by(one, known.get((one.site.code, one.device.name)), accept=over_drift)
         for one in looked

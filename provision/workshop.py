@@ -14,6 +14,7 @@ from provision.configuration import ManagedFile, Scope, digest
 from provision.console import Console, why_not
 from provision.dialect import Dialect, Reader
 from provision.diff import SectionDiff, compare
+from provision.drifts import Known, differences
 from provision.evidence import Collector
 from provision.folder import mask_key, owning, transcript
 from provision.lint import Finding, Needs, Severity
@@ -300,27 +301,24 @@ class Workshop:
         return owning(self.folder, tx)
 
 
-def judged_by(one: Prepared, confirmed: Mapping[str, str] | None, *, accept: bool) -> Prepared:
+def judged_by(one: Prepared, known: Known | None, *, accept: bool) -> Prepared:
     """Return the device with a finding more if it drifted from what was last confirmed on it.
 
     Args:
         one: the device.
-        confirmed: what was confirmed, masked; None where nothing ever was.
+        known: what it runs by right; None where nobody knows.
         accept: somebody has looked at it: the change goes over it.
     """
-    if confirmed is None:
+    if known is None:
         return one
-    both = confirmed.keys() & one.before_masked.keys()
-    changed = compare(
-        {section: confirmed[section] for section in both},
-        {section: one.before_masked[section] for section in both},
-    )
+    changed = differences(known, one.before_masked, one.rendered.scope)
     if not changed:
         return one
     sections = ", ".join(each.section for each in changed)
     what = (
         f"it was changed by another hand since it was confirmed ({sections}): see 'tabuah config "
-        "drift'; take over what is right into the templates, then plan with --over-drift"
+        "drift'; accept it there, or take over what is right into the templates and plan with "
+        "--over-drift"
     )
     finding = Finding(Severity.WARNING if accept else Severity.ERROR, what)
     return replace(one, findings=(*one.findings, finding))

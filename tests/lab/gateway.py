@@ -43,6 +43,14 @@ service integrated-vtysh-config
 ip route 10.77.0.0/24 Null0
 !
 """
+_BOOT_FRR = """\
+mkdir -p /run/frr
+chown frr:frr /run/frr
+zebra -d -f /dev/null -P 0 >/dev/null
+staticd -d -f /dev/null -P 0 >/dev/null
+n=0
+until vtysh -b >/dev/null 2>&1 || [ $n -gt 50 ]; do sleep 0.1; n=$((n + 1)); done
+"""
 _BOOT = f"""\
 set -e
 PATH=$PATH:/usr/sbin:/sbin:{_FRR}
@@ -58,13 +66,8 @@ nft flush ruleset
 nft -f /etc/nftables.conf
 [ ! -e /etc/sysctl.d/90-tabuah.conf ] || sysctl -q -p /etc/sysctl.d/90-tabuah.conf
 sh /etc/lab-network
-mkdir -p /run/sshd /run/frr
-chown frr:frr /run/frr
-zebra -d -f /dev/null -P 0 >/dev/null
-staticd -d -f /dev/null -P 0 >/dev/null
-n=0
-until vtysh -b >/dev/null 2>&1 || [ $n -gt 50 ]; do sleep 0.1; n=$((n + 1)); done
-unit late
+mkdir -p /run/sshd
+{_BOOT_FRR}unit late
 """
 
 
@@ -116,7 +119,7 @@ class Inside:
 class Gateway:
     """One office's gateway; ends with the laboratory."""
 
-    def __init__(self, lab: Lab, office: Office, key: Key) -> None:
+    def __init__(self, lab: Lab, office: Office, key: Key, frr: bool = True) -> None:
         missing = [p for p in PROGRAMS if shutil.which(p, path=_path()) is None]
         if missing:
             raise LabError(f"a gateway needs {', '.join(missing)}; run `make test`")
@@ -125,7 +128,7 @@ class Gateway:
         self._folder = lab.folder / f"gateway{office.number}"
         self._view: subprocess.Popen[bytes] | None = None
         self._mnt = Path()
-        self._make_disk(key)
+        self._make_disk(key, _BOOT if frr else _BOOT.replace(_BOOT_FRR, ""))
         self._start()
 
     # What happens to it
@@ -180,6 +183,13 @@ class Gateway:
             ip("-n", self.office.gateway, "link", "set", name, "mtu", "1500")
         self._start()
 
+    def write(self, path: str, text: str) -> None:
+        """Put a file on its disk, for its owner alone."""
+        place = self._folder / path.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+        place.chmod(0o600)
+
     def set_clock(self, library: Path, seconds: int) -> None:
         """Have all that is run over SSH find its wall clock so far off (`tests.support`).
 
@@ -192,7 +202,7 @@ class Gateway:
 
     # How it is made
 
-    def _make_disk(self, key: Key) -> None:
+    def _make_disk(self, key: Key, boot: str) -> None:
         folder = self._folder
         folder.mkdir()
         shutil.copytree("/etc", folder / "etc", symlinks=True, ignore=_unreadable)
@@ -214,7 +224,7 @@ class Gateway:
             f"ip address replace {GATEWAY_LAN}/24 dev lan0\n"
             f"ip route replace default via {self.office.first_hop}\n"
         )
-        (etc / "lab-boot").write_text(_BOOT)
+        (etc / "lab-boot").write_text(boot)
 
     def _start(self) -> None:
         binds = "".join(

@@ -13,20 +13,37 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.lab.gateway import Gateway, make_key
+from tests.lab.gateway import Gateway, Key, make_key
 from tests.lab.inside import Inside
 from tests.lab.machine import LabError, environment, ip, stop
 from tests.lab.net import ANCHOR, CENTRE, COMMUNITY, GATEWAY_LAN, REPORT_PORT, Lab, Office
 from tests.lab.said import ReportSaid, reports_said
 
-INTERVAL_S = 2
 WINDOW_S = 30
 WEB = "http://127.0.0.1:8080"
 TABUAH = (sys.executable, "-m", "tabuah")
+
+AT_ONCE = 4
+"""Gateways that start together, and their agents: more of them starve a small machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast the offices live."""
+
+    interval_s: int = 2
+    window_s: int = WINDOW_S
+    soak_s: int = 5
+    frr: bool = True
+    """Whether the gateways run FRR; three processes more on each."""
+
 
 _SITE = """\
   - code: "{code}"
@@ -50,7 +67,20 @@ _SITE = """\
 """  # noqa: E501 - lines of YAML
 
 
-SECRETS = {"wg": "aW5pLWt1bmNpLXJhaGFzaWE=", "ppp": "sandi-telkom-sangat-rahasia"}
+SECRETS = {
+    "wg": "aW5pLWt1bmNpLXJhaGFzaWE=",
+    "ppp": "sandi-telkom-sangat-rahasia",
+    "snmp-auth": "kata-kunci-autentikasi",
+    "snmp-priv": "kata-kunci-enkripsi",
+}
+"""Those that are pushed, by the names of their files."""
+OLD_SECRETS = {
+    "wg": "a3VuY2ktbGFtYS1kaS1nYXRld2F5",
+    "ppp": "sandi-lama-di-gateway",
+    "snmp-auth": "autentikasi-yang-lama",
+    "snmp-priv": "enkripsi-yang-lama",
+}
+"""Those that the gateways had before anybody pushed; no template knows them."""
 
 _TOWN = """
 import http.server, socket, threading
@@ -78,14 +108,16 @@ http.server.ThreadingHTTPServer(("", 8000), Page).serve_forever()
 class Managed:
     """The running centre and offices; everything ends with the laboratory."""
 
-    def __init__(self, lab: Lab, folder: Path) -> None:
+    def __init__(self, lab: Lab, folder: Path, pace: Pace | None = None) -> None:
         self.lab = lab
         self.folder = folder
+        self.pace = pace or Pace()
         self.codes = {office: f"13.02.{9 + office.number:02}" for office in lab.offices}
         self.gateways: dict[Office, Gateway] = {}
         self.inventory = folder / "inventory"
         self.data = folder / "collector"
         self.vars: dict[Office, dict[str, Any]] = {}
+        self._key: Key
         self._centre = Inside(lab.centre)
         self._collector: subprocess.Popen[bytes] | None = None
         self._agents: list[subprocess.Popen[bytes]] = []
@@ -93,15 +125,15 @@ class Managed:
     def __enter__(self) -> Self:
         try:
             self._write_inventory()
-            key = make_key(self.inventory / "id")
-            for office in self.lab.offices:
-                self.gateways[office] = Gateway(self.lab, office, key)
+            self._key = make_key(self.inventory / "id")
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                made = pool.map(self._gateway, self.lab.offices)
+                self.gateways.update(zip(self.lab.offices, made, strict=True))
             town = [sys.executable, "-c", _TOWN]
             self.lab.popen(self.lab.centre, town, self.folder / "town.log")
             self.start_collector()
-            for office in self.lab.offices:
-                self._start_agent(office)
-            self.config_each(*(("trust", code, "--yes") for code in self.codes.values()))
+            self._start_agents()
+            self.config("trust", *self.codes.values(), "--yes")
         except BaseException:
             self.close()
             raise
@@ -117,9 +149,10 @@ class Managed:
 
     def close(self) -> None:
         """Stop agents, then the collector."""
-        for process in (*self._agents, self._collector):
-            if process is not None:
-                stop(process, signal.SIGTERM, patience=5)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(lambda agent: stop(agent, signal.SIGTERM, patience=5), self._agents))
+        if self._collector is not None:
+            stop(self._collector, signal.SIGTERM, patience=5)
         self._centre.close()
 
     # The centre
@@ -140,9 +173,11 @@ class Managed:
         assert self._collector is not None
         stop(self._collector, signal.SIGKILL)
 
-    def config(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def config(
+        self, *words: str, check: bool = True, timeout: float = 110
+    ) -> subprocess.CompletedProcess[str]:
         """Return an ended `tabuah config` command, run at the centre."""
-        done = self.lab.run(self.lab.centre, *self._config(*words), check=False, timeout=110)
+        done = self.lab.run(self.lab.centre, *self._config(*words), check=False, timeout=timeout)
         if check and done.returncode:
             raise LabError(f"config {' '.join(words)}: {done.returncode}\n{done.stderr}")
         return done
@@ -161,13 +196,17 @@ class Managed:
 
     def plans(self, changes: Mapping[Office, Mapping[str, object]]) -> dict[Office, Path]:
         """Return a plan of each office, its variables changed as said."""
-        for office, said in changes.items():
-            self.vars[office] = {**_vars(office), **said}
-        self._write_settings()
+        self.want(changes)
         paths = {o: self.folder / f"plan-{self.codes[o]}.json" for o in changes}
         each = (("plan", self.codes[o], "--out", str(path)) for o, path in paths.items())
         self.config_each(*each)
         return paths
+
+    def want(self, changes: Mapping[Office, Mapping[str, object]]) -> None:
+        """Have offices' variables changed as said, for the next plan."""
+        for office, said in changes.items():
+            self.vars[office] = {**self._vars(office), **said}
+        self._write_settings()
 
     def push(
         self, plan: Path, log: Path, env: Mapping[str, str] | None = None
@@ -201,6 +240,17 @@ class Managed:
             f"a live report of {self.codes[office]}",
         )
 
+    def await_all_live(self, seconds: float) -> list[str]:
+        """Return the codes of the offices that did not report within so many seconds from now."""
+        began, missing = datetime.now(UTC), list(self.codes.values())
+        while missing and (datetime.now(UTC) - began).total_seconds() < seconds:
+            time.sleep(1)
+            _status, text = self._centre.get(f"{WEB}/api/v1/sites")
+            heard = {str(one["code"]): one["last_report"] for one in json.loads(text)}
+            last = {code: datetime.fromisoformat(at) for code, at in heard.items() if at}
+            missing = [code for code in missing if code not in last or last[code] < began]
+        return missing
+
     def until(
         self, seconds: float, true: Callable[[], bool], what: str | Callable[[], str]
     ) -> float:
@@ -231,10 +281,10 @@ class Managed:
         text = "organisation: Laboratorium\nlanguage: en\nsites:\n"
         for office, code in self.codes.items():
             text += _SITE.format(
-                code=code, number=office.number, interval=INTERVAL_S, lan=GATEWAY_LAN,
+                code=code, number=office.number, interval=self.pace.interval_s, lan=GATEWAY_LAN,
                 centre=CENTRE, anchor=ANCHOR, managed=_managed(office),
             )  # fmt: skip
-            self.vars[office] = _vars(office)
+            self.vars[office] = self._vars(office)
             ip("-n", office.gateway, "address", "add", f"{_managed(office)}/32", "dev", "lo")
             way = (f"{_managed(office)}/32", "via", office.wan)
             ip("-n", self.lab.router, "route", "add", *way)
@@ -253,23 +303,32 @@ class Managed:
     def _write_settings(self) -> None:
         sites = {self.codes[office]: {"vars": said} for office, said in self.vars.items()}
         # JSON is YAML.
-        text = json.dumps({"window": f"{WINDOW_S}s", "sites": sites}, indent=1)
+        said = {"window": f"{self.pace.window_s}s", "soak": f"{self.pace.soak_s}s", "sites": sites}
+        text = json.dumps(said, indent=1)
         (self.inventory / "provision" / "settings.yaml").write_text(text)
 
-    def _start_agent(self, office: Office) -> None:
-        code = self.codes[office]
-        config = self.folder / f"agent-{code}.toml"
+    def _gateway(self, office: Office) -> Gateway:
+        return Gateway(self.lab, office, self._key, self.pace.frr)
+
+    def _start_agents(self) -> None:
         argv = (
-            *TABUAH, "enrol", code, "--inventory", str(self.inventory), "--data", str(self.data),
-            "--collector", f"{CENTRE}:{REPORT_PORT}", "--out", str(config),
+            *TABUAH, "enrol", "--all", "--inventory", str(self.inventory), "--data", str(self.data),
+            "--collector", f"{CENTRE}:{REPORT_PORT}", "--out", str(self.folder),
         )  # fmt: skip
-        subprocess.run(argv, check=True, capture_output=True, env=environment(), timeout=60)
-        place = json.dumps(str(self.folder / f"agent-{code}"))
-        text = re.sub(r"^data *=.*$", f"data = {place}", config.read_text(), flags=re.MULTILINE)
-        config.write_text(text)
-        log = self.folder / f"agent-{code}.log"
-        run = (*TABUAH, "agent", "run", "--config", str(config))
-        self._agents.append(self.lab.popen(office.host, run, log))
+        subprocess.run(argv, check=True, capture_output=True, env=environment(), timeout=110)
+        for office, code in self.codes.items():
+            config = self.folder / f"agent-{code}.toml"
+            place = json.dumps(str(self.folder / f"agent-{code}"))
+            text = re.sub(r"^data *=.*$", f"data = {place}", config.read_text(), flags=re.MULTILINE)
+            config.write_text(text)
+            log = self.folder / f"agent-{code}.log"
+            run = (*TABUAH, "agent", "run", "--config", str(config))
+            self._agents.append(self.lab.popen(office.host, run, log))
+
+    def _vars(self, office: Office) -> dict[str, Any]:
+        """Return the variables by which an office works."""
+        routing = {"frr": True, "frr_routes": [{"to": "10.77.0.0/24", "via": "Null0"}]}
+        return {**_vars(office), **(routing if self.pace.frr else {})}
 
     def _ready(self) -> bool:
         try:
@@ -292,8 +351,6 @@ def _vars(office: Office) -> dict[str, Any]:
         "routes": [{"to": "default", "via": office.first_hop, "dev": "wan0"}],
         "management": ["10.200.0.0/24"],
         "ntp": [CENTRE],
-        "frr": True,
-        "frr_routes": [{"to": "10.77.0.0/24", "via": "Null0"}],
         # Only files here: no kernel of a laboratory has the interfaces.
         "wireguard": {
             "address": f"{_managed(office)}/32",
@@ -301,6 +358,12 @@ def _vars(office: Office) -> dict[str, Any]:
             "peer_key": "cGVlcg==",
             "endpoint": f"{CENTRE}:51820",
             "networks": ["10.50.0.0/16"],
+        },
+        "snmp": {
+            "user": "noc",
+            "listen": GATEWAY_LAN,
+            "auth": "file:secret-snmp-auth",
+            "priv": "file:secret-snmp-priv",
         },
         "pppoe": {"interface": "wan0", "user": "kantor@telkom", "password": "file:secret-ppp"},
     }

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -17,10 +21,20 @@ from provision.session import RefusedError
 from provision.states import Marker
 from tests.lab.gateway import Inside
 from tests.lab.machine import LabError, stop
-from tests.lab.managed import SECRETS, WINDOW_S, Managed
+from tests.lab.managed import OLD_SECRETS, SECRETS, WINDOW_S, Managed
 from tests.lab.net import Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.peer, pytest.mark.timeout(240)]
+
+
+OLD_FILES = {
+    "/etc/ppp/peers/telkom": f'user "lama"\npassword "{OLD_SECRETS["ppp"]}"\n',
+    "/etc/wireguard/wg0.conf": f"[Interface]\nPrivateKey = {OLD_SECRETS['wg']}\n",
+    "/etc/snmp/snmpd.conf.d/tabuah.conf": (
+        f'createUser lama SHA "{OLD_SECRETS["snmp-auth"]}" AES "{OLD_SECRETS["snmp-priv"]}"\n'
+    ),
+}
+"""What the gateways had before anybody pushed."""
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +44,8 @@ def managed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Managed]:
         with Lab(3, folder) as lab, Managed(lab, folder) as running:
             for office in lab.offices:
                 running.await_live(office, 40)
+                for path, text in OLD_FILES.items():
+                    running.gateways[office].write(path, text)
             yield running
     except LabError as error:
         pytest.fail(str(error))
@@ -109,21 +125,85 @@ def test_a_confirmed_change_outlives_a_reboot_and_drift_from_it_is_seen(managed:
     assert "13.02.10/gateway/frr" in managed.config("backup", managed.codes[good]).stdout
 
 
-def test_no_secret_is_in_what_a_push_leaves_behind(managed: Managed) -> None:
-    """It is on the gateway, for its owner alone, and in the folder of the inventory."""
+def test_no_secret_is_in_anything_that_a_push_says_writes_or_starts(managed: Managed) -> None:
+    """They are on the gateway, for its owner alone, and in the folder of the inventory."""
     office = managed.lab.offices[0]
-    assert SECRETS["ppp"] in managed.gateways[office].run("cat /etc/ppp/peers/telkom")
-    assert managed.gateways[office].run("stat -c %a /etc/ppp/peers/telkom").strip() == "600"
+    code, gateway = managed.codes[office], managed.gateways[office]
+    secrets = [*SECRETS.values(), *OLD_SECRETS.values()]
+    assert SECRETS["ppp"] in gateway.run("cat /etc/ppp/peers/telkom")
+    assert SECRETS["snmp-priv"] in gateway.run("cat /etc/snmp/snmpd.conf.d/tabuah.conf")
+    assert gateway.run("stat -c %a /etc/ppp/peers/telkom").strip() == "600"
+    assert gateway.run("find /var/lib/tabuah-deadman -type f -perm /077") == ""
+    # Another hand changes a secret; then all that can be said of it is said.
+    gateway.run(f"sed -i 's/{SECRETS['ppp']}/{OLD_SECRETS['ppp']}/' /etc/ppp/peers/telkom")
+    plan, tx = managed.folder / "plan-secret.json", managed.last_id(office)
+    with Arguments(secrets) as arguments:
+        said = [
+            managed.config(*words, check=False)
+            for words in (
+                ("plan", code, "--over-drift", "--out", str(plan)),
+                ("plan", code, "-o", "json"),
+                ("drift", code),
+                ("drift", code, "-o", "json"),
+                ("backup", code),
+                ("show", tx),
+                ("show", tx, "-o", "json"),
+                ("history", "-o", "json"),
+                ("status", "-o", "json"),
+            )
+        ]
+        push = managed.push(plan, managed.folder / "push-secret.log")
+        assert push.wait(60) == 0, (managed.folder / "push-secret.log").read_text()
+        said.append(managed.config("backup", code))
+    assert arguments.seen["deadman"] > 3
+    assert arguments.found == set()
+    assert SECRETS["ppp"] in gateway.run("cat /etc/ppp/peers/telkom")
+    words = [one.stdout + one.stderr for one in said]
+    assert "rahasia:" in words[0]
+    assert "rahasia:" in words[2]
+    repository = str(managed.data / "provision" / "backup")
+    for argv in (("log", "-p", "--all"), ("cat-file", "--batch-all-objects", "--batch")):
+        done = subprocess.run(
+            ["git", "-C", repository, *argv], capture_output=True, check=True, timeout=30
+        )
+        words.append(done.stdout.decode(errors="replace"))
+        assert "rahasia:" in words[-1]
+    assert not [secret for secret in secrets if any(secret in one for one in words)]
     left = [path for path in managed.data.rglob("*") if path.is_file()]
     left += [*managed.folder.glob("plan-*"), *managed.folder.glob("*.log")]
-    assert any(path.name == "journal.db" for path in left)
+    names = {path.name for path in left}
+    assert {"journal.db", "plan-secret.json", "push-secret.log", "collector.log"} <= names
     assert any(path.parent.name == "transcripts" for path in left)
     for path in left:
         octets = path.read_bytes()
-        assert not [s for s in SECRETS.values() if s.encode() in octets], path
-    shown = managed.config("show", managed.last_id(office)).stdout
-    assert "rahasia:" in shown
-    assert not [secret for secret in SECRETS.values() if secret in shown]
+        assert not [s for s in secrets if s.encode() in octets], path
+        if path.is_relative_to(managed.data / "provision") and ".git" not in path.parts:
+            assert not path.stat().st_mode & 0o077 or "backup" in path.parts, path
+
+
+class Arguments:
+    """Looks, while its block lasts, for secrets in what processes were started with."""
+
+    def __init__(self, secrets: list[str]) -> None:
+        self.found: set[str] = set()
+        self.seen: Counter[str] = Counter()
+        self._secrets = secrets
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(0.05):
+            for words in _arguments():
+                self.seen["deadman"] += b"deadman" in words
+                self.found |= {s for s in self._secrets if s.encode() in words}
 
 
 _RACES = 40

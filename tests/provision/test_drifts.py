@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from provision.drifts import Drifts
+from provision.configuration import Scope
+from provision.drifts import Drifts, Known, differences
 from provision.journal import Journal
 from provision.states import Event
 
 GW = ("13.02.10", "gw")
-SCOPE = {"interfaces": ["wan0"]}
+SCOPE = {"interfaces": ["wan0"], "keys": ["net.ipv4.ip_forward"]}
 
 
 @pytest.fixture
@@ -55,3 +56,25 @@ def test_what_is_confirmed_after_that_is_right_again_whatever_the_clock_says(
     assert drifts.known()[GW].digest == "d2"
     confirm(journal, "t2", "d3")
     assert drifts.known()[GW].digest == "d3"
+
+
+def test_what_a_plan_has_anew_among_ours_has_not_drifted() -> None:
+    want = {
+        "sysctl": "net.ipv4.ip_forward = 1\n",
+        "ip": "mtu wan0 1500\nroute default via 10.0.0.1 dev wan0\n",
+    }
+    known = Known(want, "d1", {"scope": SCOPE})
+    scope = Scope(
+        interfaces=("lan0", "wan0"), keys=("net.ipv4.ip_forward", "net.ipv4.tcp_syncookies")
+    )
+    running = {
+        "sysctl": "net.ipv4.ip_forward = 1\nnet.ipv4.tcp_syncookies = 1\n",
+        "ip": "mtu lan0 1500\nmtu wan0 1500\nroute default via 10.0.0.1 dev wan0\n",
+        "/etc/motd": "welcome\n",
+    }
+    assert differences(known, running, scope) == ()
+    changed = {**running, "ip": running["ip"].replace("10.0.0.1", "10.0.0.9")}
+    (found,) = differences(known, changed, scope)
+    assert found.section == "ip"
+    narrower = Scope(interfaces=("wan0",), keys=())
+    assert differences(known, {**running, "sysctl": ""}, narrower) == ()

@@ -12,10 +12,11 @@ import pytest
 from provision.journal import Facts, Journal, Subject
 from provision.queue import Queue
 from provision.render import Risk
+from provision.session import RefusedError, Session
 from provision.states import State
 from provision.waves import Phase
 from tests.provision.fake import BEFORE, WANTED, KilledError
-from tests.provision.town import WINDOW_S, Town, fates
+from tests.provision.town import WINDOW_S, Town, TownWorkshop, fates
 
 
 def test_a_good_plan_reaches_every_office(
@@ -248,3 +249,19 @@ def test_a_disk_that_is_full_at_any_state_leaves_nothing_but_the_truth(
         assert set(ends) <= {State.ROLLED_BACK, State.ABORTED}
         assert town.running() == []
     assert town.devices["01"].times_started <= 1
+
+
+def test_what_a_device_complains_of_is_said_without_its_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_words: object) -> Session:
+        raise RefusedError("line 7 is wrong: peer psk-yang-panjang key-string kata-sandi")
+
+    town = Town(tmp_path, monkeypatch, 1)
+    monkeypatch.setattr(TownWorkshop, "enter", refuse)
+    monkeypatch.setattr(TownWorkshop, "secrets", lambda *_: frozenset({"psk-yang-panjang"}))
+    _phase, going = town.push()
+    said = capsys.readouterr().err + going.ends[0].reason
+    assert "line 7 is wrong: peer ‹rahasia:" in said
+    assert "psk-yang-panjang" not in said
+    assert "kata-sandi" not in said
