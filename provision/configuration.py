@@ -72,8 +72,10 @@ def normal_section(name: str, text: str) -> tuple[str, ...]:
             return tuple(sorted(" ".join(line.split()) for line in lines if _says(line)))
         case "frr":
             return _normal_frr(lines)
-        case "nftables" | "uci" | "running":
+        case "nftables" | "running":
             return tuple(line for line in lines if line)
+        case "uci":
+            return tuple(line for line in lines if line and not line.startswith("package "))
         case "ros":
             return menu.normal(text, name)
         case _:

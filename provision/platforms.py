@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from provision.console import Console
 from provision.dialect import Dialect, Reader
 from provision.linux.gateway import LinuxGateway
+from provision.openwrt.gateway import OpenWrtGateway
 from provision.routeros.gateway import RouterOs
 from provision.shown import SHOWS
 
 DIALECTS: Mapping[str, Dialect] = {
     "linux": LinuxGateway(),
     "frr": LinuxGateway(),
+    "openwrt": OpenWrtGateway(),
     "routeros": RouterOs(7),
     "mikrotik_routeros": RouterOs(7),
     "routeros6": RouterOs(6),

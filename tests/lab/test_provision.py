@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from importlib.resources import files
 from pathlib import Path
 from typing import Self
 
@@ -18,6 +17,7 @@ import pytest
 from provision.configuration import Scope
 from provision.linux.gateway import LinuxGateway
 from provision.session import RefusedError
+from provision.shell import script
 from provision.states import Marker
 from tests.lab.gateway import Inside
 from tests.lab.machine import LabError, stop
@@ -226,9 +226,10 @@ done
 
 
 def test_of_two_who_are_quick_one_wins_never_both_and_never_neither(managed: Managed) -> None:
-    script = files("provision.linux").joinpath("deadman.sh")
+    whole = managed.folder / "deadman.sh"
+    whole.write_text(script("linux"))
     gateway = managed.gateways[managed.lab.offices[0]]
-    said = gateway.run(_RACE.format(script=script, races=_RACES)).split()
+    said = gateway.run(_RACE.format(script=whole, races=_RACES)).split()
     assert said[::2] == ["1"] * _RACES
     assert set(said[1::2]) <= {"confirmed", "fired"}
 

@@ -5,6 +5,7 @@ What a test does to them it does by these handles, so that one story is told of 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -16,6 +17,7 @@ from provision.lint import Finding, Needs
 from provision.routeros.gateway import RouterOs as RouterOsDialect
 from provision.session import OutOfReachError, Ran, Session
 from tests.provision.fake import BEFORE, WANTED, Clock, FakeDevice, KilledError, NoSession
+from tests.provision.openwrt_rig import OpenWrtRig
 from tests.support.routeros import RouterOs
 from tests.support.ssh_server import SshServer
 
@@ -303,6 +305,10 @@ def make(kind: str, folder: Path) -> Rig:
     match kind:
         case "memory":
             return FakeRig(folder)
+        case "openwrt":
+            return OpenWrtRig(folder)
+        case "openwrt in ash":
+            return OpenWrtRig(folder, "ash")
         case "routeros6":
             return RouterOsRig(folder, "6.49.10 (long-term)", over_ssh=False)
         case "routeros6 over SSH":
@@ -315,5 +321,9 @@ def make(kind: str, folder: Path) -> Rig:
             raise AssertionError(kind)
 
 
-KINDS = ("memory", "routeros6", "routeros7 over SSH")
-"""Those on which every story is told."""
+_TOLD_ALL = os.environ.get("TABUAH_STORIES") == "all"
+_SLOW = ("openwrt", "routeros7 over SSH")
+KINDS = ("memory", "routeros6", "routeros7", *(_SLOW if _TOLD_ALL else ()))
+"""Those on which every story is told; the slow ones where TABUAH_STORIES=all asks for it."""
+EVERY = ("memory", "routeros6", "routeros7", *_SLOW)
+"""Those on which the chief stories are told each time."""

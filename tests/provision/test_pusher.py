@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,9 @@ from provision.run import Order, Target
 from provision.session import OutOfReachError, Session
 from provision.states import State
 from tests.provision.fake import FakeOffice, KilledError, breaking
-from tests.provision.rigs import KINDS, Breaking, Rig, make
+from tests.provision.rigs import EVERY, KINDS, Breaking, Rig, make
+
+pytestmark = [pytest.mark.peer, pytest.mark.lab]
 
 KEY = b"k" * 32
 
@@ -77,9 +79,19 @@ class Bench:
     def resume(self) -> Transaction:
         return self.pusher().resume("a1", self.target(), self.order.scope, frozenset())
 
+    def wait(self, seconds: int, until: Callable[[], bool] = lambda: False) -> None:
+        """Let so many seconds pass, or fewer if something is true before."""
+        for _ in range(seconds):
+            if until():
+                return
+            self.clock.sleep(1)
+
     def states(self) -> list[str]:
         moved = (link for link in self.journal.audit() if link.subject is Subject.MOVED)
         return [json.loads(link.body)["to"] for link in moved]
+
+
+everywhere = pytest.mark.parametrize("rig", EVERY, indirect=True)
 
 
 @pytest.fixture(params=KINDS)
@@ -89,6 +101,7 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     made.close()
 
 
+@everywhere
 def test_a_good_push_goes_through_every_state_and_is_saved(tmp_path: Path, rig: Rig) -> None:
     bench = Bench(tmp_path, rig)
     assert bench.push().state is State.CONFIRMED
@@ -101,10 +114,11 @@ def test_a_good_push_goes_through_every_state_and_is_saved(tmp_path: Path, rig: 
     kept = rig.runs()
     assert kept != bench.was
     rig.reboot()
-    bench.clock.sleep(2 * rig.window_s)
+    bench.wait(2 * rig.window_s)
     assert rig.runs() == kept
 
 
+@everywhere
 def test_an_office_that_is_worse_afterwards_has_its_old_configuration_back(
     tmp_path: Path, rig: Rig
 ) -> None:
@@ -138,6 +152,7 @@ def test_reports_of_before_are_no_evidence_though_the_collector_was_away_meanwhi
     assert rig.runs() == bench.was
 
 
+@everywhere
 def test_a_change_that_was_refused_half_way_is_undone_though_the_office_is_well(
     tmp_path: Path, rig: Rig
 ) -> None:
@@ -238,6 +253,7 @@ def test_a_person_at_the_office_can_vouch_where_its_reports_cannot(
     assert "lamps are green" in str(made.facts["reason"])
 
 
+@everywhere
 @pytest.mark.parametrize(
     "state", [State.ARMING, State.ARMED, State.PUSHING, State.VERIFYING, State.CONFIRMING]
 )
@@ -250,24 +266,23 @@ def test_killed_at_any_state_the_gateway_settles_it_alone_and_says_so(
     with pytest.raises(KilledError):
         bench.push()
     bench.killed_at = None
-    for _ in range(rig.window_s + 90):
-        bench.clock.sleep(1)
+    bench.wait(2)  # what it was told last is under way
+    bench.wait(rig.window_s + 90, lambda: rig.runs() == bench.was and rig.well())
     assert rig.runs() == bench.was
     assert bench.resume().state in (State.ROLLED_BACK, State.ABORTED)
     assert rig.runs() == bench.was
 
 
+@everywhere
 def test_a_reboot_within_the_window_undoes_what_nobody_confirmed(tmp_path: Path, rig: Rig) -> None:
     bench = Bench(tmp_path, rig)
     bench.killed_at = State.VERIFYING
     with pytest.raises(KilledError):
         bench.push()
-    while not rig.changed():
-        bench.clock.sleep(1)
+    bench.wait(30, rig.changed)
     assert rig.runs() != bench.was
     rig.reboot()
-    for _ in range(60):
-        bench.clock.sleep(1)
+    bench.wait(60, lambda: rig.runs() == bench.was and rig.well())
     assert rig.runs() == bench.was
     bench.killed_at = None
     assert bench.resume().state is State.ROLLED_BACK
@@ -324,5 +339,4 @@ def _drive(bench: Bench, pause: int) -> None:
         except KilledError:
             bench.clock.sleep(pause)
         turn = bench.resume
-    for _ in range(300):
-        bench.clock.sleep(1)  # any timer that was left behind has fired
+    bench.wait(300)  # any timer that was left behind has fired

@@ -8,10 +8,9 @@ import pytest
 
 from inventory.load import load
 from inventory.model import Inventory
-from provision import masking
+from provision import framing, masking
 from provision.configuration import Scope
 from provision.lint import Needs, Severity, lint
-from provision.linux import framing
 from provision.render import Rendered, Risk, render
 from provision.settings import load_settings
 from tabuah.errors import ConfigError, DecodeError

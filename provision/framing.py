@@ -46,10 +46,13 @@ def decode(text: str) -> dict[str, str]:
 
 def scope_frames(scope: Scope) -> dict[str, str]:
     """Return the scope as frames."""
+    files = [(file.mode, file.path) for file in scope.files]
+    files += [("600", f"/etc/config/{name}") for name in _packages(scope)]
     frames = {
         "interfaces": "".join(f"{name}\n" for name in scope.interfaces),
         "keys": "".join(f"{key}\n" for key in scope.keys),
-        "files.list": "".join(f"{file.mode} {file.path}\n" for file in scope.files),
+        "packages": "".join(f"{name}\n" for name in _packages(scope)),
+        "files.list": "".join(f"{mode} {path}\n" for mode, path in files),
     }
     if scope.nftables:
         frames["nftables"] = ""
@@ -60,7 +63,7 @@ def scope_frames(scope: Scope) -> dict[str, str]:
 
 def section_frames(sections: Sections, scope: Scope, prefix: str) -> dict[str, str]:
     """Return a configuration as frames, each name after `prefix`."""
-    numbers = {file.path: number for number, file in enumerate(scope.files)}
+    numbers = {name: number for number, name in enumerate(_numbered(scope))}
     return {
         prefix + (name if name in OF_LINUX else f"files/{numbers[name]}"): text
         for name, text in sections.items()
@@ -70,12 +73,23 @@ def section_frames(sections: Sections, scope: Scope, prefix: str) -> dict[str, s
 def sections(frames: Mapping[str, str], scope: Scope, prefix: str = "") -> dict[str, str]:
     """Return the configuration that is in the frames of that prefix."""
     found = {}
+    numbered = _numbered(scope)
     for name, text in frames.items():
         if not name.startswith(prefix):
             continue
         part = name[len(prefix) :]
-        if part in OF_LINUX:
+        if part in OF_LINUX or part.startswith("uci/"):
+            # As the device prints it; its file may say the same in other words.
             found[part] = text
         elif part.startswith("files/"):
-            found[scope.files[int(part[6:])].path] = text
+            found.setdefault(numbered[int(part[6:])], text)
     return found
+
+
+def _packages(scope: Scope) -> list[str]:
+    return [name.removeprefix("uci/") for name in scope.sections]
+
+
+def _numbered(scope: Scope) -> list[str]:
+    """Return the sections that are files, in the order of `files.list`."""
+    return [*(file.path for file in scope.files), *scope.sections]
