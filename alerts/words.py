@@ -1,4 +1,6 @@
-"""The words of alerts that more than one text needs, in Bahasa Indonesia and English. Pure.
+"""The words that more than one text needs, in Bahasa Indonesia and English. Pure.
+
+Alerts, the month's report and `tabuah top` call a cause by the same name.
 
 The sentences stand in `alerts/templates/`, where a user may put others in their place.
 """

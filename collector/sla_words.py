@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from alerts.words import CAUSES
 from inventory.model import Language
 
 _INDONESIAN: Final[Mapping[str, str]] = {
@@ -119,19 +120,6 @@ _INDONESIAN: Final[Mapping[str, str]] = {
     "liability.other": "ditetapkan: bukan tanggung jawab penyedia",
     "in_month": "{time} dalam perhitungan bulan ini",
     "cause.no_data": "data tidak tersedia",
-    "cause.unknown": "belum diketahui",
-    "cause.power": "listrik padam",
-    "cause.gateway": "gateway atau jaringan kantor",
-    "cause.last_mile": "saluran akses terputus",
-    "cause.area": "gangguan massal",
-    "cause.provider_core": "jaringan inti penyedia",
-    "cause.session": "sesi (PPP atau autentikasi)",
-    "cause.congestion": "saluran penuh",
-    "cause.centre": "pusat pemantau",
-    "cause.service": "layanan",
-    "cause.agent": "agen pemantau",
-    "cause.maintenance": "pemeliharaan terjadwal",
-    "cause.isolated": "pusat pemantau terisolasi",
     "cause.off": "dimatikan kantor",
     "minutes": "Berita acara gangguan",
     "minutes.opening": (
@@ -298,19 +286,6 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "liability.other": "set: the provider is not liable",
     "in_month": "{time} of it in this computation",
     "cause.no_data": "no data",
-    "cause.unknown": "unknown",
-    "cause.power": "power cut",
-    "cause.gateway": "gateway or the office's own network",
-    "cause.last_mile": "last mile cut",
-    "cause.area": "area fault",
-    "cause.provider_core": "provider's core network",
-    "cause.session": "session (PPP or authentication)",
-    "cause.congestion": "line saturated",
-    "cause.centre": "monitoring centre",
-    "cause.service": "service",
-    "cause.agent": "monitoring agent",
-    "cause.maintenance": "planned maintenance",
-    "cause.isolated": "monitoring centre isolated",
     "cause.off": "switched off by the office",
     "minutes": "Minutes of the outages (berita acara)",
     "minutes.opening": (
@@ -379,5 +354,5 @@ def say(language: Language, key: str, **values: object) -> str:
 
 
 def cause(language: Language, word: str) -> str:
-    """Return a cause as people say it; one that is not known here as the ledger writes it."""
-    return CATALOGUE[language].get(f"cause.{word}", word)
+    """Return a cause as alerts say it too; one that is not known here as the ledger writes it."""
+    return CAUSES[language.value].get(word) or CATALOGUE[language].get(f"cause.{word}", word)

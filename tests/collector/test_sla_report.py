@@ -116,7 +116,7 @@ def test_the_report_tells_figures_outages_tickets_and_evidence_in_indonesian() -
         "Nomor layanan (SID) 4700012345",
         "Rp10.000.000",
         "INC40218833 (3 Nov, 09.00 WIB sampai 3 Nov, 22.00 WIB)",
-        "saluran akses terputus",
+        "saluran penyedia ke kantor",
         "listrik padam",
         "ditetapkan: bukan tanggung jawab penyedia",
         "Terputus, terlalu singkat",
@@ -132,7 +132,7 @@ def test_the_report_tells_figures_outages_tickets_and_evidence_in_indonesian() -
 def test_the_report_is_there_in_english_too() -> None:
     text = seen(page(Language.ENGLISH))
     assert "Service availability report, November 2026" in text
-    assert "last mile cut" in text
+    assert "line to the office" in text
     assert "Rp10,000,000" in text
     assert "3 Nov 2026 07:00:00 WIB" in text
 
