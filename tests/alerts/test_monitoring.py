@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from alerts.monitoring import LEAST_OBJECTIVE
 from alerts.monitoring_cli import monitoring
 from tabuah.errors import ConfigError
+from tests.support.alertmanager import Alertmanager, alertmanager
+from tests.support.programs import seconds_until
+from tests.support.sink import sink
 
 INVENTORY = """\
 organisation: Dinas Uji
@@ -40,6 +46,11 @@ def _export(inventory: Path, out: Path, *more: str) -> None:
     argv = ["export", "--inventory", str(inventory), "--out", str(out), *more]
     done = CliRunner().invoke(monitoring, argv, catch_exceptions=False)
     assert done.exit_code == 0, done.output
+
+
+def _tell(manager: Alertmanager, *told: dict[str, str]) -> None:
+    alerts = [{"labels": labels, "annotations": {"summary": "s"}} for labels in told]
+    httpx.post(f"{manager.url}/api/v2/alerts", json=alerts).raise_for_status()
 
 
 def _run(*argv: str | Path) -> str:
@@ -88,6 +99,8 @@ def test_places_are_those_that_were_given(inventory: Path, tmp_path: Path) -> No
         ("alertname=TabuahServiceDown severity=critical cause=service", "service-owners"),
         ("alertname=TabuahCollectorAbsent severity=critical cause=isolated", "watcher"),
         ("alertname=TabuahDiskFilling severity=warning cause=isolated", "watcher"),
+        ("alertname=TabuahChannelFailing severity=warning cause=unknown", "watcher"),
+        ("alertname=TabuahAlertsNotDelivered severity=critical cause=isolated", "watcher"),
     ],
 )
 def test_each_alert_goes_to_those_who_can_act(
@@ -97,6 +110,77 @@ def test_each_alert_goes_to_those_who_can_act(
     config = tmp_path / "out" / "alertmanager.yml"
     argv = ("amtool", "config", "routes", "test", f"--config.file={config}")
     _run(*argv, f"--verify.receivers={receiver}", *labels.split())
+
+
+@pytest.mark.peer
+def test_the_example_of_telegram_and_email_is_taken_once_it_is_filled_in(
+    inventory: Path, tmp_path: Path
+) -> None:
+    _export(inventory, tmp_path / "out")
+    config = tmp_path / "out" / "alertmanager.yml"
+    text = re.sub(r"^#( {2,})", r"\1", config.read_text(), flags=re.MULTILINE)
+    assert text.count("telegram_configs") == text.count("email_configs") == 1
+    config.write_text(text)
+    said = _run("amtool", "check-config", config)
+    assert "3 receivers" in said
+
+
+@pytest.mark.peer
+def test_what_one_fall_makes_needless_is_held_back_by_upstream_and_by_centre(
+    inventory: Path, tmp_path: Path
+) -> None:
+    _export(inventory, tmp_path / "out")
+    exported = yaml.safe_load((tmp_path / "out" / "alertmanager.yml").read_text())
+    for receiver in exported["receivers"]:
+        receiver["webhook_configs"] = [{"url": "HOOK"}]
+    config = (
+        yaml.safe_dump(exported).replace("{", "{{").replace("}", "}}").replace("HOOK", "{hook}")
+    )
+    with sink() as hook, alertmanager(tmp_path / "am", hook.url, config) as manager:
+        # What holds back is told first: who hears all at once may pass a target on before it knows.
+        _tell(
+            manager,
+            {"alertname": "TabuahUpstreamDown", "upstream": "sto-solok"},
+            {"alertname": "TabuahServiceDown", "cause": "centre"},
+            {"alertname": "TabuahLinkDown", "site": "b", "upstream": "sto-alahan"},
+        )
+        seconds_until(lambda: len(hook.heard) == 3, 15)
+        _tell(
+            manager,
+            {"alertname": "TabuahLinkDown", "site": "a", "upstream": "sto-solok"},
+            {"alertname": "TabuahCircuitBudgetBurn", "site": "a", "upstream": "sto-solok"},
+            {"alertname": "TabuahServiceBudgetBurn", "site": "a", "cause": "service"},
+            {"alertname": "TabuahLinkDegraded", "site": "b", "upstream": "sto-alahan"},
+            {"alertname": "TabuahLinkDegraded", "site": "c", "upstream": "sto-alahan"},
+            {"alertname": "TabuahPowerLost", "site": "d", "upstream": "sto-solok"},
+        )
+
+        def held() -> set[tuple[str, str]]:
+            return {
+                (alert["labels"]["alertname"], alert["labels"].get("site", ""))
+                for alert in manager.alerts()
+                if alert["status"]["inhibitedBy"]
+            }
+
+        seconds_until(lambda: len(held()) == 4 and len(hook.heard) >= 5, 15)
+        assert held() == {
+            ("TabuahLinkDown", "a"),
+            ("TabuahCircuitBudgetBurn", "a"),
+            ("TabuahServiceBudgetBurn", "a"),
+            ("TabuahLinkDegraded", "b"),
+        }
+        said = {
+            (alert["labels"]["alertname"], alert["labels"].get("site", ""))
+            for message in hook.heard
+            for alert in message["alerts"]
+        }
+        assert said == {
+            ("TabuahUpstreamDown", ""),
+            ("TabuahServiceDown", ""),
+            ("TabuahLinkDown", "b"),
+            ("TabuahLinkDegraded", "c"),
+            ("TabuahPowerLost", "d"),
+        }
 
 
 @pytest.mark.parametrize(

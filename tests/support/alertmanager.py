@@ -32,10 +32,10 @@ receivers:
 class Alertmanager:
     """One of them, told where to pass on what it hears."""
 
-    def __init__(self, folder: Path, hook: str) -> None:
+    def __init__(self, folder: Path, hook: str, config: str = _CONFIG) -> None:
         self._folder = folder
         folder.mkdir()
-        (folder / "alertmanager.yml").write_text(_CONFIG.format(hook=hook))
+        (folder / "alertmanager.yml").write_text(config.format(hook=hook))
         self._port = free_port(socket.SOCK_STREAM)
         self.url = f"http://127.0.0.1:{self._port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -78,9 +78,9 @@ class Alertmanager:
 
 
 @contextmanager
-def alertmanager(folder: Path, hook: str) -> Iterator[Alertmanager]:
-    """Run one until the block ends."""
-    made = Alertmanager(folder, hook)
+def alertmanager(folder: Path, hook: str, config: str = _CONFIG) -> Iterator[Alertmanager]:
+    """Run one until the block ends; `{hook}` in its configuration is where it passes on."""
+    made = Alertmanager(folder, hook, config)
     try:
         made.start()
         yield made
