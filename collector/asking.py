@@ -68,6 +68,8 @@ def _request(
     body: Mapping[str, object] | None = None,
 ) -> httpx.Response:
     socket = data / "collector.sock"
+    if not socket.exists():
+        raise NotRunningError(_no_answer(data, "there is no such file"))
     try:
         with httpx.Client(
             transport=httpx.HTTPTransport(uds=str(socket)), timeout=timeout_s
@@ -75,10 +77,7 @@ def _request(
             answer = client.request(method, f"http://collector{path}", params=parameters, json=body)
     except httpx.HTTPError as error:
         kind = NotRunningError if isinstance(error, httpx.ConnectError) else TabuahError
-        raise kind(
-            f"no collector answers at {socket} ({error}); start it with "
-            f"`tabuah collector run --data {data} ...`, or name the folder of the one that runs"
-        ) from error
+        raise kind(_no_answer(data, str(error))) from error
     if answer.is_error:
         refused = NothingMatchedError if answer.status_code == 404 else TabuahError
         complaint = refused(f"{path}: the collector answers {answer.status_code}: {_why(answer)}")
@@ -87,6 +86,13 @@ def _request(
             complaint.exit_code = 2
         raise complaint
     return answer
+
+
+def _no_answer(data: Path, why: str) -> str:
+    return (
+        f"no collector answers at {data / 'collector.sock'} ({why}); start it with "
+        f"`tabuah collector run --data {data} ...`, or name the folder of the one that runs"
+    )
 
 
 def _why(answer: httpx.Response) -> str:

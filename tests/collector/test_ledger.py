@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +34,7 @@ from collector.ledger_store import LedgerStore
 from collector.store import Store
 from collector.stretches import Kind
 from tabuah.chain import append, canonical, verify
+from tabuah.main import main
 
 BEGIN_MS = 1_795_500_000_000
 
@@ -155,3 +158,19 @@ def test_the_ledger_on_disk_goes_on_where_it_stopped(place: Path | str) -> None:
 def test_what_a_person_said_comes_back() -> None:
     said = Said(Act.TICKET_OPENED, "down-kubung-1", BEGIN_MS, "root", "INC12345678")
     assert read_said(canonical(said_body(said))) == said
+
+
+def test_the_command_names_the_entry_that_somebody_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verdicts = [(Subject.OUTAGE, outage_body(outage)) for outage in (OUTAGE, FINAL)]
+    with Store.open(tmp_path) as store:
+        LedgerStore(store).append(BEGIN_MS, verdicts)
+    argv = ["outages", "verify", "--data", str(tmp_path)]
+    assert main(argv) == 0
+    assert capsys.readouterr().out.startswith("2 entries hold")
+    (file,) = tmp_path.glob("*.db")
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("update ledger set body = replace(body, 'last_mile', 'power')")
+    assert main(argv) == 1
+    assert capsys.readouterr().out.startswith("entry 2: ")
