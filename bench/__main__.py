@@ -19,6 +19,7 @@ BENCHMARKS = {
     "fleet": "83,762 offices at 8,376 reports a second, 8,000,000 rows; beside its peers",
     "traps": "what a trap costs, and what a flood of them costs acknowledgements",
     "page": "the metrics page for 7,285 sites; beside prometheus-client",
+    "alerts": "from a cut to the message; beside Prometheus and blackbox_exporter (1 hour, root)",
     "lossy": "no false outage at 5 to 30 % loss each way (16 minutes, root)",
     "judge": "a year of 14 offices with their faults through the court, and its months",
     "sla": "one month of 500 circuits judged and printed",
@@ -38,6 +39,7 @@ def main() -> int:
     parser.add_argument("names", metavar="NAME", nargs="*", help="default: all")
     parser.add_argument("--list", action="store_true", help="say what there is")
     parser.add_argument("--seconds", type=float, help="how long agent and bytes watch")
+    parser.add_argument("--only", metavar="NAME,NAME", help="which scenarios alerts runs")
     options = parser.parse_args()
     if options.list:
         for name, about in BENCHMARKS.items():
@@ -48,6 +50,8 @@ def main() -> int:
         parser.error(f"no such benchmark: {', '.join(unknown)}; try --list")
     if options.seconds is not None:
         os.environ["BENCH_SECONDS"] = str(options.seconds)
+    if options.only is not None:
+        os.environ["BENCH_ONLY"] = options.only
     found: Figures = {"machine": _machine()}
     failed = False
     for name in options.names or BENCHMARKS:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TypeVar
 from urllib.error import HTTPError
@@ -45,17 +47,30 @@ class Inside:
         self._thread.shutdown()
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One body that was posted."""
+
+    at: float
+    """When, by `time.monotonic`."""
+    path: str
+    body: str
+
+
 class Hook:
     """A webhook's receiving end on the namespace's loopback: keeps each body it was sent."""
 
     def __init__(self, inside: Inside, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}/hook"
-        self._bodies: list[str] = []
-        keep = self._bodies.append
+        self._base = f"http://127.0.0.1:{port}"
+        self.url = f"{self._base}/hook"
+        self._arrivals: list[Arrival] = []
+        keep = self._arrivals.append
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                keep(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                at = time.monotonic()
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                keep(Arrival(at, self.path, body))
                 self.send_response(204)
                 self.end_headers()
 
@@ -65,10 +80,19 @@ class Hook:
         self._server = inside.call(lambda: ThreadingHTTPServer(("127.0.0.1", port), Handler))
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
+    def at(self, path: str) -> str:
+        """Return the URL by which what arrives there is told apart."""
+        return f"{self._base}{path}"
+
+    @property
+    def arrivals(self) -> tuple[Arrival, ...]:
+        """All that was sent so far."""
+        return tuple(self._arrivals)
+
     @property
     def bodies(self) -> tuple[str, ...]:
-        """All that was sent so far."""
-        return tuple(self._bodies)
+        """The same, without when and where."""
+        return tuple(each.body for each in self._arrivals)
 
     def close(self) -> None:
         """Stop listening."""

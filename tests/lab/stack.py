@@ -148,20 +148,25 @@ class Stack:
     def enrol(self, office: Office) -> Path:
         """Return an office's agent TOML, made if it is not there."""
         code = self.codes[office]
-        config = self.folder / f"agent-{code}.toml"
+        config = self.config(office)
         if not config.exists():
             self.tabuah(
                 "enrol", code,
                 "--inventory", str(self._inventory), "--data", str(self._data),
                 "--collector", f"{CENTRE}:{REPORT_PORT}", "--out", str(config),
             )  # fmt: skip
-            place = json.dumps(str(self.folder / f"agent-{code}"))
-            text, found = re.subn(
-                r"^data *=.*$", f"data = {place}", config.read_text(), flags=re.MULTILINE
-            )
-            assert found == 1, "enrol writes where the agent's data is"
-            config.write_text(text)
+            self._place_data(office)
         return config
+
+    def _place_data(self, office: Office) -> None:
+        """Have an office's agent keep its data in the laboratory's folder."""
+        config = self.config(office)
+        place = json.dumps(str(self.folder / f"agent-{self.codes[office]}"))
+        text, found = re.subn(
+            r"^data *=.*$", f"data = {place}", config.read_text(), flags=re.MULTILINE
+        )
+        assert found == 1, "enrol writes where the agent's data is"
+        config.write_text(text)
 
     def config(self, office: Office) -> Path:
         """Return an office's agent TOML."""
