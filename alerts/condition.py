@@ -51,6 +51,12 @@ class Condition:
         self._told, self._last_told = True, now
         return Turn.FAILS
 
+    def resume(self, trouble: str, now: float) -> None:
+        """Go on with an episode that was told before a start: its end is still to be told."""
+        self.trouble = trouble
+        self._tries, self._since = 1, now
+        self._told, self._last_told = True, now
+
     def lasted_s(self, now: float) -> float:
         """Return for how long every try has failed."""
         return now - self._since if self._tries else 0.0

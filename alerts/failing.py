@@ -38,6 +38,10 @@ class Failing:
         )
         return incident
 
+    def resume(self, incident: Incident) -> None:
+        """Go on with one that was told before a start."""
+        self._lasting[incident.about] = incident
+
     def ends(self, channel: str, ended_ms: int) -> Incident:
         """Return that incident as it ends.
 

@@ -21,6 +21,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from alerts.failing import CHANNEL_FAILING
 from alerts.message import Message, Status
 from alerts.pipeline import REMEMBERED, Pipeline
 from alerts.writing import Writer
@@ -121,6 +122,8 @@ class Collector:
         self._keys = keys
         self._store = store
         self.writer = Writer(inventory)
+        self.failing_before: list[Alert] = []
+        """Channels that failed when the last collector ended."""
         self._pipeline = Pipeline(
             self.writer,
             inventory.alerts,
@@ -485,6 +488,8 @@ class Collector:
             incident = taken_up(alert)
             if incident is not None:
                 self.clerk.take_up(incident)
+            elif alert.alertname == CHANNEL_FAILING and alert.about in channels:
+                self.failing_before.append(alert)
             else:
                 self._pipeline.decide(replace(alert, ended_ms=self.now_ms()), self.now_ms())
 

@@ -166,6 +166,7 @@ class Program:
             async with _starting():
                 await self._pushes.look()
                 await self._collector.restore()
+                self._resume_failing()
             _collect_seldom()
             await self._serve(store, keys, client)
         if self._failed:
@@ -330,6 +331,13 @@ class Program:
 
     def _taken(self, channel: str, message: Message) -> None:
         self._logbook.taken(channel, message)
+
+    def _resume_failing(self) -> None:
+        """Go on with channels that failed before the start: whether they still do, a try shows."""
+        outboxes = {outbox.name: outbox for outbox in self._channels.outboxes}
+        for told in self._collector.failing_before:
+            self._failing.resume(told)
+            outboxes[told.about].condition.resume("failed before the start", time.monotonic())
 
     def _turned(self, outbox: Outbox, turn: Turn) -> None:
         """Have the other channels say that one fails, or that it works again."""

@@ -177,3 +177,14 @@ async def test_alertmanagers_that_stop_listening_while_something_lasts_are_notic
         telling.cancel()
         with suppress(asyncio.CancelledError):
             await telling
+
+
+def test_a_channel_that_failed_before_a_start_is_told_of_only_when_it_works_again() -> None:
+    one, failing = Condition(), Failing()
+    told = failing.begins("telegram", "answered 503", BEGAN_MS)
+    anew = Failing()
+    anew.resume(told)
+    one.resume("failed before the start", 0.0)
+    assert [one.tried("x", now) for now in (1.0, 60.0, 600.0)] == [None, None, None]
+    assert one.tried("", 601.0) is Turn.WORKS
+    assert anew.ends("telegram", BEGAN_MS + 1).ended_ms == BEGAN_MS + 1
