@@ -19,11 +19,12 @@ from provision.configuration import digest
 from provision.console import Console
 from provision.diff import SectionDiff, compare
 from provision.drifts import Drifts
+from provision.facts import scope_of
 from provision.journal import Journal, Transaction
 from provision.means import Means
 from provision.pusher import Pusher
 from provision.session import RefusedError
-from provision.workshop import NoWayInError, Prepared, Workshop, scope_of
+from provision.workshop import NoWayInError, Prepared, Workshop
 from tabuah.errors import ConfigError, NothingMatchedError, TabuahError
 
 T = TypeVar("T")

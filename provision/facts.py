@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
+from provision.configuration import ManagedFile, Scope
 from provision.dialect import Said
 from provision.gate import Baseline, Before, Floor
 from provision.journal import Transaction
+
+
+def scope_facts(scope: Scope) -> dict[str, object]:
+    """Return a scope as the journal keeps it."""
+    return {
+        "interfaces": list(scope.interfaces),
+        "keys": list(scope.keys),
+        "files": [[file.path, file.mode] for file in scope.files],
+        "nftables": scope.nftables,
+        "frr": scope.frr,
+        "sections": list(scope.sections),
+    }
+
+
+def scope_of(facts: Mapping[str, object]) -> Scope:
+    """Return the scope that the journal kept."""
+    said = facts["scope"]
+    assert isinstance(said, dict)
+    return replace(
+        Scope(nftables=bool(said["nftables"]), frr=bool(said["frr"])),
+        interfaces=tuple(said["interfaces"]),
+        keys=tuple(said["keys"]),
+        files=tuple(ManagedFile(path, mode) for path, mode in said["files"]),
+        sections=tuple(said.get("sections", ())),
+    )
 
 
 def said_facts(said: Said) -> dict[str, object]:

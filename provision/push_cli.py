@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from provision import driving, planfile
+from provision.facts import scope_of
 from provision.journal import Journal
 from provision.options import common, echo_json
 from provision.pusher import Pusher
@@ -18,7 +19,7 @@ from provision.queue import Queue, Queued
 from provision.rolling import Ended, Fate, Going
 from provision.states import State
 from provision.waves import Phase
-from provision.workshop import Workshop, scope_of
+from provision.workshop import Workshop
 from tabuah.errors import ConfigError, Problem, TabuahError
 from tabuah.options import output_option
 from tabuah.wall import wall_ms

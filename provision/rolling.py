@@ -20,7 +20,7 @@ import click
 from inventory.model import Site
 from provision import driving, planfile
 from provision.drifts import Drifts
-from provision.facts import baseline_of, judged, undone_before
+from provision.facts import baseline_of, judged, scope_facts, undone_before
 from provision.journal import Journal, JournalError, Transaction
 from provision.pusher import Pusher
 from provision.queue import Queue, Queued
@@ -28,7 +28,7 @@ from provision.render import Risk
 from provision.session import OutOfReachError, RefusedError
 from provision.states import State
 from provision.waves import OVER, End, Phase, rollout
-from provision.workshop import Workshop, scope_facts
+from provision.workshop import Workshop
 from tabuah.errors import TabuahError
 from tabuah.wall import wall_ms
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from inventory.load import load
 from inventory.model import Device, Inventory, Site, effective_probes
 from provision import masking, ssh
-from provision.configuration import ManagedFile, Scope, digest
+from provision.configuration import Scope, digest
 from provision.console import Console, why_not
 from provision.dialect import Dialect, Reader
 from provision.diff import SectionDiff, compare
@@ -322,31 +322,6 @@ def judged_by(one: Prepared, known: Known | None, *, accept: bool) -> Prepared:
     )
     finding = Finding(Severity.WARNING if accept else Severity.ERROR, what)
     return replace(one, findings=(*one.findings, finding))
-
-
-def scope_facts(scope: Scope) -> dict[str, object]:
-    """Return a scope as the journal keeps it."""
-    return {
-        "interfaces": list(scope.interfaces),
-        "keys": list(scope.keys),
-        "files": [[file.path, file.mode] for file in scope.files],
-        "nftables": scope.nftables,
-        "frr": scope.frr,
-        "sections": list(scope.sections),
-    }
-
-
-def scope_of(facts: Mapping[str, object]) -> Scope:
-    """Return the scope that the journal kept."""
-    said = facts["scope"]
-    assert isinstance(said, dict)
-    return replace(
-        Scope(nftables=bool(said["nftables"]), frr=bool(said["frr"])),
-        interfaces=tuple(said["interfaces"]),
-        keys=tuple(said["keys"]),
-        files=tuple(ManagedFile(path, mode) for path, mode in said["files"]),
-        sections=tuple(said.get("sections", ())),
-    )
 
 
 def _nobody(_words: str) -> None:
