@@ -182,6 +182,17 @@ def _kill_at(state: str) -> Callable[[Drill, Office, Push], None]:
     return happens
 
 
+def _interrupt_at(state: str) -> Callable[[Drill, Office, Push], None]:
+    def happens(_drill: Drill, _office: Office, push: Push) -> None:
+        push.await_state(state)
+        push.process.send_signal(signal.SIGINT)
+        push.process.wait(WINDOW_S + 60)
+        if "stopping: what is not confirmed" not in push.log.read_text():
+            raise BenchError(f"Ctrl-C was not heard: {push.log.read_text()}")
+
+    return happens
+
+
 def _kill_after(seconds: float) -> Callable[[Drill, Office, Push], None]:
     def happens(_drill: Drill, _office: Office, push: Push) -> None:
         push.await_state("arming")
@@ -278,6 +289,7 @@ def _runs(drawn: random.Random) -> Mapping[str, list[Run]]:
             Run("pusher's clock set an hour ahead", BAD["DNS broken"], _nothing, clock=(3600, 12)),
             Run("pusher's clock set an hour back", BAD["DNS broken"], _nothing, clock=(-3600, 12)),
             Run("device's clock an hour behind", BAD["DNS broken"], _nothing, device_clock=-3600),
+            *(Run(f"Ctrl-C at {s}", _good, _interrupt_at(s)) for s in ("arming", "verifying")),
             Run("gateway rebooted", BAD["DNS broken"], _reboot),
             Run("two pushers", _good, _two_at_once),
             Run("30 lines over 600 ms", _thirty_lines, _until_applied, slowed=True),

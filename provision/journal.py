@@ -242,8 +242,8 @@ class Journal:
 
     def confirmed(self) -> dict[tuple[str, str], Transaction]:
         """Return what was last confirmed on each device, by office and device."""
-        done = (tx for tx in reversed(self.history()) if tx.state is State.CONFIRMED)
-        return {(tx.site, tx.device): tx for tx in done}
+        rows = self._db.execute(f"{_SELECT}{_NEWEST}", (State.CONFIRMED.value,))
+        return {(tx.site, tx.device): tx for tx in map(_transaction, rows)}
 
     def read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Return the rows of a query, for the nouns that keep a table of their own here."""
@@ -309,6 +309,10 @@ class Journal:
 
 # In the order of writing, by rowid: a clock that was set says nothing of what came first.
 _SELECT = "SELECT id, site, device, state, opened_ms, changed_ms, facts FROM transactions"
+
+_NEWEST = """
+    WHERE rowid IN (SELECT max(rowid) FROM transactions WHERE state = ? GROUP BY site, device)
+"""
 
 
 def _transaction(row: tuple[str, str, str, str, int, int, str]) -> Transaction:

@@ -125,6 +125,23 @@ def test_a_confirmed_change_outlives_a_reboot_and_drift_from_it_is_seen(managed:
     assert "13.02.10/gateway/frr" in managed.config("backup", managed.codes[good]).stdout
 
 
+def test_drift_is_settled_by_putting_it_back_or_by_accepting_it(managed: Managed) -> None:
+    good = managed.lab.offices[0]
+    code, gateway = managed.codes[good], managed.gateways[good]
+    plan = managed.folder / "plan-back.json"
+    managed.config("drift", code, "--restore", str(plan))
+    push = managed.push(plan, managed.folder / "push-back.log")
+    assert push.wait(60) == 0, (managed.folder / "push-back.log").read_text()
+    assert managed.config("drift", code).stdout == ""
+    gateway.run("nft add rule inet tabuah forward counter drop")
+    because = ("--because", "the provider asked for it")
+    assert "drop" in managed.config("drift", code, "--accept", *because).stdout
+    assert managed.config("drift", code).stdout == ""
+    planned = managed.config("plan", code)
+    assert "-\t\tcounter" in planned.stdout
+    assert "another hand" not in planned.stdout
+
+
 def test_no_secret_is_in_anything_that_a_push_says_writes_or_starts(managed: Managed) -> None:
     """They are on the gateway, for its owner alone, and in the folder of the inventory."""
     office = managed.lab.offices[0]
