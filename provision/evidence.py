@@ -72,6 +72,8 @@ class Collector:
     def _answer(self, method: str, path: str, **more: Any) -> httpx.Response:
         socket = self.data / "collector.sock"
         try:
+            if not socket.exists():
+                raise httpx.ConnectError("it is not there")  # httpx leaves its own open
             with httpx.Client(
                 transport=httpx.HTTPTransport(uds=str(socket)), timeout=_LIMIT_S
             ) as client:

@@ -103,6 +103,13 @@ def _device_interface(value: object) -> str:
     return text
 
 
+def _of_one_line(quote: Filter) -> Filter:
+    def check(value: object) -> str:
+        return quote(one_line(value))
+
+    return check
+
+
 _EVERYWHERE: Mapping[str, Filter] = {
     "name": _checked(_NAME, "name (letters, digits, _ . : -)"),
     "word": _checked(_WORD, "single word"),
@@ -113,11 +120,15 @@ _EVERYWHERE: Mapping[str, Filter] = {
     "port": _port,
 }
 LINUX: Mapping[str, Filter] = {**_EVERYWHERE, "interface": _interface, "quoted": _quoted}
-OPENWRT: Mapping[str, Filter] = {**_EVERYWHERE, "interface": _interface, "quoted": uci_quoted}
+OPENWRT: Mapping[str, Filter] = {
+    **_EVERYWHERE,
+    "interface": _interface,
+    "quoted": _of_one_line(uci_quoted),
+}
 ROUTEROS: Mapping[str, Filter] = {
     **_EVERYWHERE,
     "interface": _device_interface,
-    "quoted": ros_quoted,
+    "quoted": _of_one_line(ros_quoted),
 }
 CONSOLE: Mapping[str, Filter] = {
     **_EVERYWHERE,

@@ -12,6 +12,8 @@ import hmac
 import re
 from collections.abc import Iterable, Mapping
 
+from provision.filters import ros_quoted, uci_quoted
+
 _SHORTEST = 4
 """A shorter secret would blot out half the text; it is refused when it is read."""
 
@@ -46,8 +48,10 @@ def mask(text: str, secrets: Iterable[str], key: bytes) -> str:
         key: of the names that stand for them.
     """
     for secret in sorted(set(secrets), key=len, reverse=True):
-        if secret:
-            text = text.replace(secret, name(secret, key))
+        # As it is, and as the platforms quote it.
+        for written in (secret, uci_quoted(secret)[1:-1], ros_quoted(secret)[1:-1]):
+            if written:
+                text = text.replace(written, name(secret, key))
 
     def hidden(word: str) -> str:
         """Return a word's name, between its quotes; one that is a name already as it is."""

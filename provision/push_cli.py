@@ -41,7 +41,9 @@ from tabuah.wall import wall_ms
 )
 @click.option("--wave", metavar="N", type=click.IntRange(1), help="No wave is larger than N.")
 @click.option(
-    "--at-site", is_flag=True, help="Someone stands at the office: its service hours do not bar."
+    "--at-site",
+    is_flag=True,
+    help="Someone stands at the office: neither its service hours nor a weak dead-man bar.",
 )
 @output_option()
 @click.pass_context

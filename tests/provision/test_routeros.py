@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -20,8 +21,10 @@ from provision.routeros.lint import lint
 from provision.session import RefusedError
 from provision.states import Marker
 from tabuah.errors import DecodeError
+from tabuah.main import main
 from tests.provision.rigs import Direct, RouterOsRig
 from tests.support.routeros import RouterOs
+from tests.support.ssh_server import SshServer
 
 ADDRESS, FILTER, DNS = "ros/ip/address", "ros/ip/firewall/filter", "ros/ip/dns"
 
@@ -348,3 +351,51 @@ def test_the_played_router_knows_the_language_as_far_as_it_is_used(tmp_path: Pat
     assert router.execute(':do { :error "x" } on-error={ :put "caught" }')[1] == "caught\r\n"
     assert "bad command name nosuch" in router.execute("/ip nosuch add x=1")[1]
     assert router.execute(":if (1 = 1) do={ :put yes } else={ :put no }")[1] == "yes\r\n"
+
+
+# ---- at the terminal ----------------------------------------------------------------------------
+
+INVENTORY = """\
+organisation: Dinas Kominfo
+sites:
+  - code: "13.02.10"
+    name: Kantor Camat Kubung
+    devices:
+      - {name: gw, host: 127.0.0.1, platform: routeros, role: gateway,
+         login: {user: admin, key: "file:id", port: PORT}}
+"""
+SETTINGS = """\
+roles: {gateway: [addresses]}
+sites:
+  "13.02.10":
+    vars: {addresses: {lan0: [192.168.1.1/24], wan0: [10.0.0.2/24, 10.0.0.3/24]}}
+"""
+
+
+@pytest.mark.peer
+def test_a_device_without_a_whole_dead_man_takes_class_a_only_with_someone_at_the_office(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    router = RouterOs(time.monotonic, "7.18.2 (stable)", schedulers=False)
+    with closing(SshServer(tmp_path, router)) as server:
+        (tmp_path / "inventory.yaml").write_text(INVENTORY.replace("PORT", str(server.port)))
+        own = tmp_path / "data" / "provision"
+        own.mkdir(parents=True)
+        (own / "known_hosts").write_text(server.known_hosts.read_text())
+        (tmp_path / "provision").mkdir()
+        (tmp_path / "provision" / "settings.yaml").write_text(SETTINGS)
+        where = ("--inventory", str(tmp_path), "--data", str(tmp_path / "data"))
+        plan = str(tmp_path / "plan.json")
+        assert main(("config", "plan", *where, "--out", plan)) == 0
+        said = capsys.readouterr().out
+        assert "risk A" in said
+        assert "+add address=10.0.0.3/24 interface=wan0" in said
+        assert "warning: it cannot undo a change for sure: its device-mode forbids" in said
+        assert main(("config", "push", *where, "--plan", plan, "--yes")) == 1
+        assert "push it with --at-site when someone stands there" in capsys.readouterr().err
+        assert main(("config", "push", *where, "--plan", plan, "--yes", "--at-site")) == 1
+        # As far as the gate: no collector runs here.
+        assert "--at-site" not in capsys.readouterr().err
+        assert not router.files
+        assert main(("config", "backup", *where)) == 0
+        assert capsys.readouterr().out == "13.02.10/gw/ros_ip_address\n"

@@ -265,8 +265,9 @@ class OpenWrt:
         ready.unlink(missing_ok=True)
         program = (
             f"mount -t tmpfs -o size=4m tmpfs {root}/tmp && mount -t proc proc {root}/proc && "
-            f"mount --bind {self._folder}/uptime {root}/proc/uptime && touch {ready} && "
-            f"exec chroot {root} /bin/sh /etc/boot"
+            f"mount --bind {self._folder}/uptime {root}/proc/uptime && "
+            f"mount --bind /dev {root}/dev && "
+            f"touch {ready} && exec chroot {root} /bin/sh /etc/boot"
         )
         self._init = subprocess.Popen(
             [
