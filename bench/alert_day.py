@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 
+from bench import lossy
 from bench.alert_ground import OURS, Ground, at, note, told_shown
 from bench.alert_peers import SETTINGS
 from bench.measure import Figures
-from collector.health import RETRIES, SLACK_S
+from tests.lab.alerted import PACKETS
 from tests.lab.told import FIRING, RESOLVED, Told, of
 
 LOSSY = 3
@@ -25,7 +26,6 @@ PLAIN, GROUPED = LOSSY + 2, 6
 LOSS_PERCENT = 30
 LOSS_S = 1800.0
 TRUE_OF_LOSS = frozenset({"TabuahLinkDegraded"})
-RETRY_S = 0.5
 DAY_S = 86_400
 
 FALLS = 3
@@ -73,14 +73,10 @@ def loss(ground: Ground) -> Figures:
 def _expected(loss: float, interval_s: float) -> Figures:
     """Return how often a day an office that only loses packets would be told to be down.
 
-    Ours: the one report of an interval must be lost with all its retries, 14 in the 7 s that the
-    threshold leaves at 10 s; one more for each try that the report before had needed. So a cycle's
-    chance is loss^14 / (1 + loss). A peer's ping is lost on either way; as many in a row as `for`
+    Ours is that of `bench lossy`. A peer's ping is lost on either way; as many in a row as `for`
     spans must fail, and one before them have come back.
     """
-    tries = RETRIES + round(SLACK_S / RETRY_S)
-    ours = loss**tries / (1 + loss) * DAY_S / interval_s
-    found: Figures = {OURS: float(f"{ours:.2g}")}
+    found: Figures = {OURS: lossy.expected(loss, interval_s, PACKETS)["silent"]}
     lost = 1 - (1 - loss) ** 2
     for name, each in SETTINGS.items():
         scrape_s, lasts_s = _seconds(each.scrape), _seconds(each.lasts)

@@ -17,6 +17,8 @@ from tests.lab.town import UPSTREAM, Town
 TOLD, SAID = "/alertmanager", "/collector"
 """Where Alertmanager's messages arrive, and the collector's own."""
 PAGE_PORT = 8088
+PACKETS = 9
+"""That a cycle sends across the line."""
 
 _HEAD = """\
 organisation: Laboratorium
