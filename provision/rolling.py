@@ -27,7 +27,7 @@ from provision.queue import Queue, Queued
 from provision.render import Risk
 from provision.session import OutOfReachError, RefusedError
 from provision.states import State
-from provision.waves import OVER, End, Phase, rollout
+from provision.waves import OVER, End, Phase, Rollout, rollout
 from provision.workshop import Workshop
 from tabuah.errors import TabuahError
 from tabuah.wall import wall_ms
@@ -113,23 +113,21 @@ class Going:
                 if under_way:
                     for done in wait(under_way, _LOOK_S, FIRST_COMPLETED).done:
                         del under_way[done]
-                        ended = done.result()
-                        self.ends.append(ended)
-                        state = ended.fate if isinstance(ended.fate, State) else None
-                        if state in (State.ROLLED_BACK, State.STUCK, State.UNKNOWN):
-                            self.why = self.why or f"{ended.entry.site}: {ended.reason}"
-                        # What a person's Ctrl-C undid says nothing of the change.
-                        if not self.stop.is_set() or state is State.CONFIRMED:
-                            now = now.ended(state)
-                        else:
-                            now = now.ended(None)
+                        now = self._ended(now, done.result())
                 elif now.phase is Phase.SOAK:
-                    worse = self._soak(waiting)
-                    if not self.stop.is_set():
-                        now = now.soaked(well=not worse)
-                        self.why = worse
+                    now = self._soak(now)
         self.ends += [Ended(entry, Fate.NOT_BEGUN) for entry in waiting]
         return now.phase
+
+    def _ended(self, now: Rollout, ended: Ended) -> Rollout:
+        self.ends.append(ended)
+        state = ended.fate if isinstance(ended.fate, State) else None
+        if state is not State.CONFIRMED and self.stop.is_set():
+            # What a person's Ctrl-C undid says nothing of the change.
+            return now.ended(None)
+        if state in (State.ROLLED_BACK, State.STUCK, State.UNKNOWN):
+            self.why = self.why or f"{ended.entry.site}: {ended.reason}"
+        return now.ended(state)
 
     def _waiting(
         self, journal: Journal, known: Sequence[Transaction], entries: Sequence[planfile.Entry]
@@ -154,22 +152,22 @@ class Going:
 
     def _one(self, entry: planfile.Entry, undone: int) -> Ended:
         """Return what became of one office, pushed to now if that can be."""
-        with closing(Journal(self.workshop.folder)) as journal:
-            try:
-                tx = self._push(journal, entry, undone)
-            except LaterError as error:
-                self._queue(journal, entry, str(error))
-                return Ended(entry, Fate.QUEUED, reason=str(error))
-            except JournalError as error:
-                # What cannot be written down may not be done, at no office.
-                self.stop.set()
-                self.why = str(error)
-                return Ended(entry, Fate.IN_DOUBT, reason=str(error))
-            except TabuahError as error:
-                _tell(entry, str(error))
-                return Ended(entry, Fate.REFUSED, reason=str(error))
-            reason = str(tx.facts.get("reason") or "")
-            return Ended(entry, tx.state, tx.id, reason)
+        try:
+            with closing(Journal(self.workshop.folder)) as journal:
+                try:
+                    tx = self._push(journal, entry, undone)
+                except LaterError as error:
+                    self._queue(journal, entry, str(error))
+                    return Ended(entry, Fate.QUEUED, reason=str(error))
+        except JournalError as error:
+            # What cannot be written down may not be done, at no office.
+            self.stop.set()
+            self.why = str(error)
+            return Ended(entry, Fate.IN_DOUBT, reason=str(error))
+        except TabuahError as error:
+            _tell(entry, str(error))
+            return Ended(entry, Fate.REFUSED, reason=str(error))
+        return Ended(entry, tx.state, tx.id, str(tx.facts.get("reason") or ""))
 
     def _queue(self, journal: Journal, entry: planfile.Entry, why: str) -> None:
         now_ms = wall_ms()
@@ -254,27 +252,28 @@ class Going:
         over = now + timedelta(seconds=self.workshop.settings.window_s)
         return site.hours.covers(now) or site.hours.covers(over)
 
-    def _soak(self, waiting: Sequence[planfile.Entry]) -> str:
-        """Watch the offices that have kept it; return what got worse, nothing when all is well."""
+    def _soak(self, now: Rollout) -> Rollout:
+        """Watch the offices that have kept it for a while; return the plan after that."""
         with closing(Journal(self.workshop.folder)) as journal, suppress(KeyboardInterrupt):
             known = journal.of_plan(self.digest)
             kept = [tx for tx in known if tx.state is State.CONFIRMED][-_WATCHED:]
             seeing = driving.means(self.workshop, journal, stop=self.stop)
             soak_s = self.workshop.settings.soak_s
             click.echo(
-                f"watching {len(kept)} offices for {soak_s:.0f} s; {len(waiting)} wait", err=True
+                f"watching {len(kept)} offices for {soak_s:.0f} s; {now.waiting} wait", err=True
             )
             until = seeing.clock() + soak_s
             while True:
                 for tx in kept:
                     worse = seeing.worse_since(tx.site, baseline_of(tx))
                     if worse is not None:
-                        return f"{tx.site} is worse since it was confirmed: {worse}"
+                        self.why = f"{tx.site} is worse since it was confirmed: {worse}"
+                        return now.soaked(well=False)
                 if seeing.clock() >= until:
-                    return ""
+                    return now.soaked(well=True)
                 for _ in range(_SOAK_LOOKS):
                     seeing.pause(stopping=False)
-        return ""
+        return now
 
 
 def _next(
