@@ -105,12 +105,13 @@ def facts_of(
         most: how many of its offices are described.
     """
     language, zone = inventory.language.value, inventory.timezone
-    sites = {code: site for code in incident.sites if (site := inventory.find(code)) is not None}
+    named = incident.sites[:most]
+    sites = {code: site for code in named if (site := inventory.find(code)) is not None}
     offices = [
         _office(sites[code], incident, inventory, reveal)
         if code in sites
         else Office(_plain(code), _plain(name_of(code)))
-        for code in incident.sites[:most]
+        for code in named
     ]
     providers = _unique(line.provider for office in offices for line in office.lines)
     service = _service(incident, inventory)

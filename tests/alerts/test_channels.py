@@ -200,6 +200,15 @@ async def test_apprise_delivers(hook: Sink) -> None:
         await by_apprise(hook.url.replace("http://", "json://"))(UP)
 
 
+async def test_ntfy_gets_the_first_line_as_its_title(hook: Sink) -> None:
+    hook.taking = 200  # it says nothing else
+    url = hook.url.replace("http://", "ntfy://").replace("/hook", "/tabuah")
+    await by_apprise(url)(replace(DOWN, description="Kantor <Kubung> & lainnya"))
+    (heard,) = hook.heard
+    assert (heard["topic"], heard["title"]) == ("tabuah", DOWN.summary)
+    assert heard["message"] == "Kantor <Kubung> & lainnya"
+
+
 def test_a_service_is_given_what_it_has_room_for() -> None:
     long = replace(DOWN, description="kata " * 2_000)
     assert fitted(DOWN, 250, 4_096) == (DOWN.summary, DOWN.description)

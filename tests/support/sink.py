@@ -20,6 +20,7 @@ class Sink:
         self.refused = 0
         self.refusing = False
         self.refusal = 503
+        self.taking = 204
         self.url = ""
 
     def told(self) -> list[tuple[str, str]]:
@@ -39,7 +40,7 @@ def sink() -> Iterator[Sink]:
                 kept.refused += 1
             else:
                 kept.heard.append(json.loads(body))
-            self.send_response(kept.refusal if kept.refusing else 204)
+            self.send_response(kept.refusal if kept.refusing else kept.taking)
             self.send_header("content-length", "0")
             self.end_headers()
 
