@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from alerts.words import CAUSES, OTHERS, PROVIDER
+from alerts.words import AND, CAUSES, OFFICES, PROVIDER
 from inventory.secret import SecretRef
 from tabuah.speech import clock, day, span
 
@@ -29,7 +29,8 @@ _CARRY: Final = frozenset({"circuit", "slow", "core", "service", "battery", "clo
 _TOUCH: Final = frozenset({"down", "area", "slow", "core", "flap"})
 """Kinds of trouble by which services are lost or slow."""
 _NAMED: Final = 3
-"""Names in a first line; a common fault has hundreds."""
+_LISTED: Final = 45
+"""Names in a first line, and their characters; a common fault has hundreds."""
 _SERVICES: Final = 8
 _WORD: Final = 120
 """Characters of one name: what people write has no other bound."""
@@ -199,9 +200,12 @@ def _services(incident: Incident, sites: Iterable[Site], inventory: Inventory) -
 
 
 def _names(incident: Incident, name_of: Callable[[str], str], language: str) -> str:
-    names = ", ".join(_plain(name_of(code)) for code in incident.sites[:_NAMED])
-    more = len(incident.sites) - _NAMED
-    return names + (OTHERS[language].format(count=more) if more > 0 else "")
+    """Return the offices as a first line has room for them: by name, or else how many."""
+    names = [_plain(name_of(code)) for code in incident.sites[:_NAMED]]
+    listed = AND[language].join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else ""
+    if len(incident.sites) > len(names) or len(listed) > _LISTED:
+        return OFFICES[language].format(count=len(incident.sites))
+    return listed or "".join(names)
 
 
 def _unique(words: Iterable[str]) -> list[str]:

@@ -48,7 +48,7 @@ KINDS: Final = {
     "TabuahLinkFlapping": ("flap",),
     "TabuahLinkSaturated": ("slow",),
     "TabuahPowerLost": ("down", "battery", "circuit"),
-    "TabuahGatewayFault": ("down",),
+    "TabuahGatewayFault": ("down", "stuck"),
     "TabuahServiceDown": ("service",),
     "TabuahAgentFault": ("down",),
     "TabuahClockSkew": ("clock",),

@@ -47,5 +47,8 @@ CAUSES: Final[Mapping[str, Mapping[str, str]]] = {
 PROVIDER: Final = {"id": "penyedia", "en": "the provider"}
 """Who supplies a line of which nobody wrote that down."""
 
-OTHERS: Final = {"id": " dan {count} lainnya", "en": " and {count} more"}
-"""After the first names of many."""
+AND: Final = {"id": " dan ", "en": " and "}
+"""Before the last of several names."""
+
+OFFICES: Final = {"id": "{count} kantor", "en": "{count} offices"}
+"""In place of more names than a first line has room for."""

@@ -133,7 +133,9 @@ def test_a_common_fault_of_hundreds_is_told_in_few_words() -> None:
     assert "dan 295 kantor lain" in said.description
     assert len(said.description) < 3_000
     fell = Writer(inventory)(replace(FELL, sites=codes))
-    assert fell.summary.startswith("Kantor 0, Kantor 1, Kantor 2 dan 297 lainnya tidak melapor")
+    assert fell.summary.startswith("300 kantor tidak melapor")
+    few = Writer(inventory)(replace(FELL, sites=codes[:3]))
+    assert few.summary.startswith("Kantor 0, Kantor 1 dan Kantor 2 tidak melapor")
 
 
 def test_names_that_people_write_stay_one_bounded_line() -> None:
@@ -224,7 +226,7 @@ def test_whoever_goes_on_telling_is_told_what_is_known_by_now_under_the_first_la
     (revised,) = listener.revised
     assert (revised.status, revised.incident.cause) == (Status.FIRING, "unknown")
     assert revised.incident.filed_sites == ("13.02.10",)
-    assert "Kantor Camat Gunung Talang, Kantor Camat Kubung" in revised.summary
+    assert revised.summary.startswith("2 offices have not reported")
     assert "mains power lost" in revised.description
     (last,) = listener.look(2**41, replace(grown, ended_ms=2**41))
     assert last.incident.filed_sites == ("13.02.10",)
