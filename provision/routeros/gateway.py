@@ -241,10 +241,10 @@ def _said(tx: str, values: Mapping[str, str]) -> Said:
         for key, value in values.items()
         if key.startswith(f"tabuah-{tx}-")
     }
-    decided, uptime = ours.get("decided"), _seconds(values["uptime"])
+    decided, uptime = ours.get("decided"), _seconds(values.get("uptime", ""))
     marker = Marker.NONE
     if decided is not None:
-        marker = Marker(decided)
+        marker = Marker.CONFIRMED if decided == "confirmed" else Marker.FIRED
     elif "fire" in ours:
         marker = Marker.ARMED
     elif tx in values.get("settled", "").split(","):

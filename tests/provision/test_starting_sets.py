@@ -125,6 +125,7 @@ def test_what_is_written_for_openwrt_is_understood_by_its_uci(tmp_path: Path) ->
     assert "option password 'sandi-telkom'\\''s $x'" in listed["uci/network"]
     assert "option mtu '1492'" in listed["uci/network"]
     assert "config led 'led_wan'" in listed["uci/system"]
+    assert "option set_dscp 'AF31'" in listed["uci/firewall"]
 
 
 @pytest.mark.parametrize("platform", ["openwrt", "routeros"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from pathlib import Path
@@ -120,7 +119,6 @@ class _Door(paramiko.ServerInterface):  # type: ignore[misc]
 
 def _start(act: Callable[[], None]) -> None:
     def guarded() -> None:
-        time.sleep(0.01)  # paramiko accepts the request when its question here was answered
         with suppress(OSError, EOFError):
             act()
 
@@ -128,6 +126,9 @@ def _start(act: Callable[[], None]) -> None:
 
 
 def _exec(channel: paramiko.Channel, played: Played, command: str) -> None:
+    # Its end is sent when the request was granted: before that, nothing may be closed.
+    while channel.recv(1024):
+        """What it is fed goes nowhere."""
     code, said = played.execute(command)
     channel.sendall(said.encode())
     if code is not None:
