@@ -7,8 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from alerts.monitoring import runbooks_named
+from alerts.words import CAUSES
+from inventory.model import Severity
 
 pytestmark = pytest.mark.peer
 
@@ -36,6 +39,22 @@ def _alerts(text: str) -> set[str]:
 
 def test_the_rules_are_sound() -> None:
     _run("promtool", "check", "rules", "--lint=all", "--lint-fatal", *RULES)
+
+
+@pytest.mark.parametrize("rules", RULES, ids=lambda rules: rules.stem)
+def test_each_rule_has_the_labels_and_annotations_of_the_contract(rules: Path) -> None:
+    groups = yaml.safe_load(rules.read_text())["groups"]
+    for rule in [rule for group in groups for rule in group["rules"] if "alert" in rule]:
+        labels, told = rule["labels"], rule["annotations"]
+        assert {"summary", "description", "runbook_url"} <= told.keys(), rule["alert"]
+        # Static: by its summary an alert is known again, whatever its figures are.
+        assert "{{" not in told["summary"]
+        assert labels["severity"] in {severity.value for severity in Severity}
+        assert labels["cause"] in CAUSES["en"]
+        if "$labels.site" in told["description"]:
+            # Without them an upstream's fall holds back none of its offices.
+            joined = "* on (site) group_left (upstream, kecamatan) tabuah_site_info"
+            assert joined in " ".join(rule["expr"].split()), rule["alert"]
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.stem)
