@@ -7,6 +7,8 @@ nothing here. `packed` is the same with the reports as the collector keeps them,
 
 `scrape`: a collector that takes a report from each office in 10 s, and a Prometheus that asks
 for the page in every 10 s. What counts is how long acknowledgements take with and without it.
+`ours_s` is the collector's share of each scrape, until the page is whole. `of_a_file` is what
+another Prometheus takes for the same page as a file, when nothing else runs.
 """
 
 from __future__ import annotations
@@ -15,10 +17,14 @@ import json
 import re
 import socket
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from itertools import cycle
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle, pairwise
 from pathlib import Path
 
 import httpx
@@ -47,7 +53,7 @@ from bench.office import Site as Office
 from collector import enrolled
 from collector.identity import Identity
 from collector.live import Received, SiteView, State
-from collector.metrics import SitesPage
+from collector.metrics import CONTENT_TYPE, SitesPage
 from collector.opened import Kept
 from collector.row import Row
 from inventory.model import Circuit, Inventory, Location, Precision, Site, SiteKind, Technology
@@ -212,7 +218,9 @@ def _scrape() -> Figures | str:
                 quiet_cpu_s = cpu_s(collector.pid)
                 found = _with_prometheus(prometheus, folder, http, collector.pid)
                 collector_cpu_s = cpu_s(collector.pid) - quiet_cpu_s
+                page = _packed_page(http)
                 said = json.loads(await_line(load, folder / "fleet.log"))
+        say("page: the same page as a file")
         rounds = said["rounds"]
         return {
             "first_start_s": round(first_start_s, 1),
@@ -223,6 +231,7 @@ def _scrape() -> Figures | str:
             "with": _latency(rounds[-ROUNDS - 1 : -1]),
             "collector_cpu_s": round(collector_cpu_s, 2),
             **found,
+            "of_a_file": _of_a_file(prometheus, folder / "file", page),
         }
 
 
@@ -236,6 +245,58 @@ def _latency(rounds: list[dict[str, float]]) -> Figures:
 
 def _with_prometheus(prometheus: str, folder: Path, http: int, pid: int) -> Figures:
     """Return what Prometheus says of its scrapes, and the renderer's CPU and memory."""
+    with _scraping(prometheus, folder, http) as asking:
+        time.sleep(INTERVAL_S * (ROUNDS + 1))
+        up = asking("up")
+        first, *following = (round(one, 2) for one in asking("scrape_duration_seconds"))
+        # Each page has what was spent on those before it.
+        spent = asking("tabuah_scrape_render_seconds_sum")
+        scribe = _scribe(pid)
+        return {
+            "scrapes": len(up),
+            "scrapes_failed": up.count(0.0),
+            "first_scrape_s": first,  # with a new process here, and new series there
+            "scrape_s": following,
+            "ours_s": [round(after - before, 2) for before, after in pairwise(spent)],
+            "samples": asking("scrape_samples_scraped")[-1],
+            "scribe_cpu_s_a_scrape": round(cpu_s(scribe) / len(up), 2),
+            "scribe_rss_mib": memory(scribe).rss_mib,
+            "collector_rss_mib": memory(pid).rss_mib,
+        }
+
+
+def _of_a_file(prometheus: str, folder: Path, page: bytes) -> Figures:
+    """Return how long Prometheus takes for a page that is ready."""
+    folder.mkdir()
+
+    class Ready(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(HTTPStatus.OK)
+            self.send_header("Content-Type", CONTENT_TYPE)
+            self.send_header("Content-Encoding", "gzip")
+            self.end_headers()
+            self.wfile.write(page)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ready) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with _scraping(prometheus, folder, server.server_address[1]) as asking:
+            time.sleep(4 * INTERVAL_S)
+            first, *following = (round(one, 2) for one in asking("scrape_duration_seconds"))
+        server.shutdown()
+    return {"first_scrape_s": first, "scrape_s": following}
+
+
+def _packed_page(http: int) -> bytes:
+    with httpx.stream("GET", f"http://127.0.0.1:{http}/metrics", timeout=60) as reply:
+        return b"".join(reply.raise_for_status().iter_raw())
+
+
+@contextmanager
+def _scraping(prometheus: str, folder: Path, http: int) -> Iterator[Callable[[str], list[float]]]:
+    """Give a Prometheus that scrapes a port of loopback, to be asked for all of a series."""
     port = free_port(socket.SOCK_STREAM)
     config = folder / "prometheus.yml"
     config.write_text(
@@ -248,30 +309,17 @@ scrape_configs: [{{job_name: tabuah, static_configs: [{{targets: ["127.0.0.1:{ht
         *(prometheus, f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}"),
         f"--web.listen-address=127.0.0.1:{port}",
     ]
+
+    def ask(metric: str) -> list[float]:
+        asked = {"query": f"{metric}[5m]"}
+        reply = httpx.get(f"http://127.0.0.1:{port}/api/v1/query", params=asked, timeout=30)
+        (one,) = reply.raise_for_status().json()["data"]["result"]
+        return [float(value) for _, value in one["values"]]
+
     with running(argv, folder / "prometheus.log") as process:
-        time.sleep(INTERVAL_S * (ROUNDS + 1))
+        yield ask
         if process.poll() is not None:
             raise BenchError("prometheus ended early")
-
-        def ask(metric: str) -> list[float]:
-            asked = {"query": f"{metric}[5m]"}
-            reply = httpx.get(f"http://127.0.0.1:{port}/api/v1/query", params=asked, timeout=30)
-            (one,) = reply.raise_for_status().json()["data"]["result"]
-            return [float(value) for _, value in one["values"]]
-
-        up = ask("up")
-        first, *following = (round(one, 2) for one in ask("scrape_duration_seconds"))
-        scribe = _scribe(pid)
-        return {
-            "scrapes": len(up),
-            "scrapes_failed": up.count(0.0),
-            "first_scrape_s": first,  # with a new process here, and new series there
-            "scrape_s": following,
-            "samples": ask("scrape_samples_scraped")[-1],
-            "scribe_cpu_s_a_scrape": round(cpu_s(scribe) / len(up), 2),
-            "scribe_rss_mib": memory(scribe).rss_mib,
-            "collector_rss_mib": memory(pid).rss_mib,
-        }
 
 
 def _scribe(pid: int) -> int:
