@@ -66,7 +66,7 @@ def test(
     only_print: bool,
     output: str,
 ) -> None:
-    r"""Send a message that says it is a trial over each channel, and its end.
+    """Send a message that says it is a trial over each channel, and its end.
 
     Run it on the collector's machine: the way is part of what is tried. An alert path that takes
     the line of which it tells is none: send by another.
@@ -80,7 +80,7 @@ def test(
       tabuah alerts test --inventory /etc/tabuah telegram --cause power
       tabuah alerts test --inventory . --cause last_mile --language en --print
       tabuah alerts test --inventory /etc/tabuah -o json
-    """
+    """  # noqa: D301 - \b keeps click from joining the lines
     known = load(directory)
     if language is not None:
         known = replace(known, language=Language(language))

@@ -79,15 +79,15 @@ def export(
     language: str | None,
     runbooks: str,
 ) -> None:
-    r"""Write rules, runbooks, dashboards, and configurations of Prometheus and Alertmanager.
+    """Write rules, runbooks, dashboards, and configurations of Prometheus and Alertmanager.
 
     An objective in the inventory at which an alert could never fire is refused.
 
     \b
     Examples:
       tabuah monitoring export --inventory /etc/tabuah --out monitoring
-      tabuah monitoring export --inventory . --out /etc/prometheus/tabuah \
-          --collector 10.0.0.5:8443 --https --token-file /etc/prometheus/tabuah-token \
+      tabuah monitoring export --inventory . --out /etc/prometheus/tabuah \\
+          --collector 10.0.0.5:8443 --https --token-file /etc/prometheus/tabuah-token \\
           --alertmanager am1:9093 --alertmanager am2:9093
 
     \b
@@ -96,7 +96,7 @@ def export(
       amtool check-config monitoring/alertmanager.yml
       cp -r monitoring/grafana/provisioning/* /etc/grafana/provisioning/
       cp -r monitoring/grafana/dashboards /var/lib/grafana/tabuah
-    """
+    """  # noqa: D301 - \b keeps click from joining the lines
     for place in (collector, *alertmanagers):
         _check_place(place)
     if runbooks and not runbooks.startswith(("http://", "https://")):

@@ -21,6 +21,7 @@ from alerts.alertmanager import Alertmanagers
 from alerts.channels import ChannelError
 from alerts.incident import Incident
 from alerts.message import Message, Status
+from alerts.monitoring_cli import monitoring
 from alerts.people import by_apprise, by_command, fitted
 from tabuah.errors import ConfigError, NothingMatchedError
 from tests.support.alertmanager import Alertmanager, alertmanager
@@ -318,3 +319,17 @@ def test_no_channel_and_a_wrong_inventory_have_their_own_exit_codes(tmp_path: Pa
     wrong = CliRunner().invoke(cli.alerts, argv)
     assert isinstance(wrong.exception, ConfigError)
     assert wrong.exception.exit_code == 2
+
+
+def test_help_keeps_its_examples_line_by_line() -> None:
+    for group, name, line in (
+        (
+            cli.alerts,
+            "test",
+            "  tabuah alerts test --inventory /etc/tabuah telegram --cause power\n",
+        ),
+        (monitoring, "export", "  amtool check-config monitoring/alertmanager.yml\n"),
+    ):
+        said = CliRunner().invoke(group, [name, "--help"]).output
+        assert line in said
+        assert "\\b" not in said
