@@ -1,7 +1,7 @@
 """Bad pushes, kills, cuts, reboots, wrong clocks and a full disk on real gateways: how each ended.
 
-Root, namespaces; three offices at a time. BENCH_PARTS names parts: bad, kills, cuts, more, two, full;
-all without it. Every run says whether the journal's end equals what the device runs:
+Root, namespaces; three offices at a time. BENCH_PARTS names parts (bad, kills, cuts, more, two,
+full), all without it. Every run says whether the journal's end equals what the device runs:
 CONFIRMED with the new configuration, ROLLED_BACK or ABORTED with the old one, read on the device
 itself. The moments of kills and cuts are drawn by a seed (BENCH_SEED), which is in the figures.
 """
