@@ -26,15 +26,19 @@ from collector.clerk import Clerk
 from collector.committer import Committer
 from collector.files import private_folder
 from collector.guard import is_loopback
+from collector.history import read_hours
 from collector.identity import Identity
 from collector.keys import KeyRing
 from collector.ledger_store import LedgerStore
 from collector.logbook import Logbook
+from collector.pages.live import Pulse
+from collector.pages.routes import page_routes
 from collector.pushes import Pushes
 from collector.receiver import ReceiverSocket
 from collector.record_web import record_routes
 from collector.reflector import Reflector
 from collector.remote_write import RemoteWrite
+from collector.rollup import Hour
 from collector.server import Serving, Tls, tcp_socket, unix_socket
 from collector.services_web import services_routes
 from collector.sla_meter import Meter
@@ -115,6 +119,8 @@ class Program:
         self._rereads = asyncio.Event()
         self._channels: Opened
         self._failing = Failing()
+        self._store: Store
+        self._pulse: Pulse
         self._stopping = asyncio.Event()
         self._failed = False
 
@@ -131,6 +137,7 @@ class Program:
         async with contextlib.AsyncExitStack() as doors:
             doors.enter_context(only_one(self._options.data))
             store = doors.enter_context(Store.open(self._options.store or self._options.data))
+            self._store = store
             client = await doors.enter_async_context(httpx.AsyncClient())
             self._channels = open_channels(
                 self._inventory,
@@ -175,6 +182,7 @@ class Program:
     async def _serve(self, store: Store, keys: KeyRing, client: httpx.AsyncClient) -> None:
         collector, options = self._collector, self._options
         mishaps = collector.mishaps
+        self._pulse = Pulse(collector)
         collector.committer = Committer(
             store.append, collector.committed, collector.forget, mishaps
         )
@@ -212,6 +220,7 @@ class Program:
             )
             await self._stopping.wait()
             sd_notify.notify("STOPPING=1")
+            self._pulse.close()
             for server in serving:
                 await server.stop()
         for task in tasks:
@@ -232,6 +241,8 @@ class Program:
                 collector.now_ms,
                 writable=writable,
             ),
+            self._pulse.route,
+            *page_routes(collector, collector.clerk, self._hours),
             *sla_routes(self._ledger, collector.now_ms),
             *services_routes(
                 self._ledger,
@@ -239,6 +250,10 @@ class Program:
                 collector.now_ms,
             ),
         ]
+
+    def _hours(self, site: str, from_ms: int, to_ms: int) -> list[Hour]:
+        with self._store.reading() as connection:
+            return read_hours(connection, site, from_ms, to_ms)
 
     def _ledger(self) -> LedgerSource:
         collector = self._collector

@@ -16,7 +16,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -30,11 +29,11 @@ from collector.guard import SECURITY_HEADERS, Names, SecurityHeaders, Token
 from collector.gzip_parts import LEVEL
 from collector.incident_metrics import active, worst_of
 from collector.metrics import CONTENT_TYPE, SitesPage
-from collector.overview import Overview, overview
+from collector.overview import overview
+from collector.pages.frame import Frame, environment
 from collector.scribe import Scribe
 from collector.view import Centre
-from collector.words import say
-from inventory.model import Inventory, Language
+from inventory.model import Inventory
 
 _HERE: Final = Path(__file__).parent
 _REFRESH_S: Final = 5
@@ -97,18 +96,12 @@ class _Pages:
         self._one_scrape = asyncio.Lock()
         # Reading reports and writing JSON takes the interpreter from the line.
         self._few_readers = asyncio.Semaphore(_READERS)
-        self._index = Environment(
-            loader=FileSystemLoader(_HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        ).get_template("index.html")
+        self._templates = environment()
 
     async def index(self, request: Request) -> Response:
         """Answer with the status page."""
         inventory = self._centre.inventory
-        language = _language(request.query_params.get("lang"), inventory.language)
+        frame = Frame(self._templates, inventory, request.query_params.get("lang"))
         # What is live is read here, in the loop; a page of thousands of rows is made in a thread.
         build = partial(
             overview,
@@ -117,23 +110,10 @@ class _Pages:
             self._centre.rates,
             self._centre.readiness(),
             now_ms=self._centre.now_ms(),
-            language=language,
+            language=frame.language,
         )
         return HTMLResponse(
-            await asyncio.to_thread(
-                lambda: self._render_index(build(), inventory.organisation, language)
-            )
-        )
-
-    def _render_index(self, page: Overview, organisation: str, language: Language) -> str:
-        other = Language.ENGLISH if language is Language.INDONESIAN else Language.INDONESIAN
-        return self._index.render(
-            page=page,
-            organisation=organisation,
-            language=language.value,
-            other_language=other.value,
-            refresh_seconds=_REFRESH_S,
-            say=partial(say, language),
+            await asyncio.to_thread(lambda: frame.fill("index.html", "", _REFRESH_S, page=build()))
         )
 
     async def metrics(self, request: Request) -> Response:
@@ -229,13 +209,6 @@ class _Pages:
             return await asyncio.to_thread(
                 lambda: b",".join(_dump(one) for one in islice(found, _AT_ONCE))
             )
-
-
-def _language(asked: str | None, otherwise: Language) -> Language:
-    try:
-        return Language(asked)
-    except ValueError:
-        return otherwise
 
 
 def _unpacked(pieces: list[bytes]) -> Iterator[bytes]:

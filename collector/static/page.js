@@ -18,6 +18,7 @@ async function renew() {
     if (!getSelection().isCollapsed) return;
     document.title = fresh.title;
     document.getElementById("live").replaceWith(document.adoptNode(next));
+    showButtons();
   } catch {
     // The old numbers must not pass for the present.
     unreachable.hidden = false;
@@ -31,6 +32,24 @@ async function keepRenewing() {
     if (!document.hidden) await renew();
   }
 }
+
+// Something changed: shown at once, and not only at the next renewal.
+const events = new EventSource(document.body.dataset.events);
+events.addEventListener("changed", () => {
+  if (!document.hidden) renew();
+});
+
+// Without JavaScript a button could do nothing, so there is none.
+function showButtons() {
+  for (const button of document.querySelectorAll("button[data-copies]")) button.hidden = false;
+}
+showButtons();
+document.addEventListener("click", async (click) => {
+  const button = click.target.closest("button[data-copies]");
+  if (button === null) return;
+  await navigator.clipboard.writeText(document.getElementById(button.dataset.copies).innerText);
+  button.textContent = button.dataset.done;
+});
 
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) renew();

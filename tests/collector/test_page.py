@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -222,7 +223,12 @@ async def test_a_hostile_name_is_text_and_nothing_else(name: str) -> None:
     evil = FakeCentre(Inventory(name, sites=(Site(name, name, circuits=(TELKOM, LTE)),)))
     evil.live = [SiteView(name, State.SILENT, 0, received(report(name)))]
     calm, shown = await page(harmless), await page(evil)
-    assert shown.tags == calm.tags
+    own = f"sites/{quote(name, safe='/')}"
+    links = [
+        {**attrs, "href": "sites/a"} if attrs.get("href") == own else attrs
+        for _, attrs in shown.tags
+    ]
+    assert list(zip((tag for tag, _ in shown.tags), links, strict=True)) == calm.tags
     assert " ".join(name.split()) in shown.text
 
 
