@@ -10,7 +10,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
+from alerts.grouping import is_many
 from alerts.words import AND, CAUSES, OFFICES, PROVIDER
 from inventory.secret import SecretRef
 from tabuah.speech import clock, day, span
@@ -28,6 +30,8 @@ _CARRY: Final = frozenset({"circuit", "slow", "core", "service", "battery", "clo
 """Kinds of trouble of an office that is still heard."""
 _TOUCH: Final = frozenset({"down", "area", "slow", "core", "flap"})
 """Kinds of trouble by which services are lost or slow."""
+_UNRECORDED: Final = frozenset({"channel", "trial"})
+"""Kinds of trouble that no page tells of: they are not of offices."""
 _NAMED: Final = 3
 _LISTED: Final = 45
 """Names in a first line, and their characters; a common fault has hundreds."""
@@ -155,8 +159,21 @@ def facts_of(
         "ended_day": "" if ended is None else day(language, ended, zone),
         "ended_exact": "" if ended is None else clock(language, ended, zone, seconds=True),
         "lasted": "" if ended is None else span(language, ended - incident.began_ms),
-        "page": inventory.page_url or "",
+        "page": page_of(incident, inventory),
     }
+
+
+def page_of(incident: Incident, inventory: Inventory) -> str:
+    """Return the link to an incident's page; to that of all offices where it has none of its own.
+
+    Empty where the inventory does not say where the pages are.
+    """
+    if inventory.page_url is None:
+        return ""
+    base = f"{inventory.page_url.rstrip('/')}/"
+    if incident.kind in _UNRECORDED or is_many(incident.id):
+        return base
+    return f"{base}incidents/{quote(incident.id)}"
 
 
 def _office(site: Site, incident: Incident, inventory: Inventory, reveal: Reveal) -> Office:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from alerts import channels
 from alerts.alertmanager import Alertmanagers
 from alerts.channels import Outbox
+from alerts.facts import page_of
 from alerts.people import by_apprise, by_command
 from inventory.model import ChannelKind
 from inventory.secret import resolve_text
@@ -88,7 +89,7 @@ def _single(channel: Channel, known: Inventory, client: httpx.AsyncClient) -> De
 
 def _facts(newest: Callable[[], Inventory], message: Message) -> Mapping[str, str]:
     known, sites = newest(), message.incident.filed_sites
-    page = {"page": known.page_url or ""}
+    page = {"page": page_of(message.incident, known)}
     site = known.find(sites[0]) if len(sites) == 1 else None
     if site is None:
         return page

@@ -118,7 +118,12 @@ def test_one_ticket_names_every_office_of_a_common_fault() -> None:
 
 
 def test_a_link_stands_only_where_the_inventory_has_the_page() -> None:
-    assert "https://tabuah.example/" in Writer(solok())(FELL).description
+    page = f"https://tabuah.example/incidents/{FELL.id}"
+    assert Writer(solok())(FELL).description.endswith(f"Halaman: {page}")
+    bare = replace(solok(), page_url="https://dinas.example/tabuah")
+    assert f"https://dinas.example/tabuah/incidents/{FELL.id}" in Writer(bare)(FELL).description
+    many = replace(FELL, id="down-_many-1795500000000")
+    assert Writer(solok())(many).description.endswith("Halaman: https://tabuah.example/")
     assert "http" not in Writer(replace(solok(), page_url=None))(FELL).description
 
 
