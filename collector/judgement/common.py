@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from collector.judgement.diagnosis import Gap, Group
+from collector.judgement.case import Gap, Group
 from collector.judgement.evidence import Cause
 from collector.judgement.faces import Face
 from collector.judgement.outages import Finding, judged

@@ -8,20 +8,16 @@ was seen: None is never read as 'well' or 'ill'.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from typing import Final
 
+from collector.judgement.case import Case, Gap, Nature
 from collector.judgement.evidence import (
     Cause,
-    CentreSeen,
-    CollectorSeen,
     Confidence,
     Evidence,
-    Observation,
     Source,
     Verdict,
-    Window,
 )
 from collector.judgement.faces import Face
 from inventory.model import Ups
@@ -30,96 +26,6 @@ BATTERY_MS: Final = 3_600_000
 """How long before a silence a UPS's word that it runs on battery still explains it."""
 SLACK_MS: Final = 30_000
 """How exactly a boot's moment is known: uptimes are read at a poll, and devices boot in turn."""
-
-
-class Gap(Enum):
-    """Why there is no record of a stretch, as the reports on both its sides tell."""
-
-    OPEN = "nothing was heard since"
-    OFF = "the host was shut down, and said so"
-    STOPPED = "the agent was stopped, and said so"
-    REBOOTED = "the host rebooted without a word"
-    RESTARTED = "the agent began anew, its host did not"
-    STOOD_STILL = "the agent made no report"
-    MISSING = "the office's reports of that time have not come"
-
-
-class Nature(Enum):
-    """What sort of trouble is asked about."""
-
-    DOWN = "down"
-    GAP = "gap"
-    DEGRADED = "degraded"
-    SERVICE = "service"
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Offices that fell together, and the upstream that they share."""
-
-    upstream: str
-    sites: tuple[str, ...]
-    total: int
-    """Offices behind that upstream."""
-    began_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Slow:
-    """What is worse than its bounds, and where it begins."""
-
-    says: str
-    from_first_hop: bool | None
-    """Whether the first hop shows it too; None = no first hop is probed."""
-    full: bool | None
-    """Whether the line is full; None = its traffic is not known."""
-    core: bool = False
-    """Public addresses are lost from most offices while first hop and centre answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceFault:
-    """A service, or the resolvers, that fail while the line is good."""
-
-    service: str
-    """Its code; `dns` for the resolvers."""
-    failing: tuple[str, ...]
-    asking: int
-    """How many offices ask for it over a good line."""
-    stage: str
-    core: bool = False
-    """It fails with the provider's core."""
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """All that is known of one stretch of trouble of one circuit."""
-
-    site: str
-    circuit: str
-    nature: Nature
-    began_ms: int
-    ended_ms: int | None
-    face: Face | None = None
-    """Of a recorded outage."""
-    gap: Gap | None = None
-    """Of an unrecorded stretch."""
-    first: Observation | None = None
-    """The first failing cycle."""
-    before: Observation | None = None
-    """The last report before it."""
-    after: Observation | None = None
-    """The first report after it."""
-    pending: bool = False
-    """The office holds reports back that may yet fill this gap."""
-    ups: Ups = Ups.UNKNOWN
-    group: Group | None = None
-    centre: CentreSeen | None = None
-    isolated: CollectorSeen | None = None
-    window: Window | None = None
-    slow: Slow | None = None
-    service: ServiceFault | None = None
-
 
 Rule = Callable[[Case], Verdict | None]
 

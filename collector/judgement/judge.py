@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from collector.judgement import ledger
+from collector.judgement.case import Case, Nature
 from collector.judgement.common import behind_each, share
-from collector.judgement.diagnosis import Case, Nature, diagnose
+from collector.judgement.diagnosis import diagnose
 from collector.judgement.evidence import (
     CentreSeen,
     CollectorSeen,

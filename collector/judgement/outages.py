@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from collector.judgement.diagnosis import Case, Gap, Nature, diagnose
+from collector.judgement.case import Case, Gap, Nature
+from collector.judgement.diagnosis import diagnose
 from collector.judgement.evidence import (
     Cause,
     CentreSeen,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from collector.judgement.diagnosis import Slow
+from collector.judgement.case import Slow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

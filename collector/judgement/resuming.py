@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from collector.judgement.diagnosis import Slow
+from collector.judgement.case import Slow
 from collector.judgement.evidence import Cause, CollectorSeen
 from collector.judgement.runs import WEAK_CYCLES
 from collector.judgement.scene import CoreNow, ServiceNow

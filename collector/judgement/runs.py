@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from collector.judgement.diagnosis import Gap
+from collector.judgement.case import Gap
 from collector.judgement.evidence import Observation
 from collector.judgement.faces import FAILING, Face, began_ms, face, proves_itself
 from collector.judgement.plain import MISSED

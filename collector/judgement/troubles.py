@@ -10,7 +10,8 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from collector.judgement.diagnosis import Case, Gap, Nature, ServiceFault, Slow, diagnose
+from collector.judgement.case import Case, Gap, Nature, ServiceFault, Slow
+from collector.judgement.diagnosis import diagnose
 from collector.judgement.evidence import (
     Cause,
     CollectorSeen,

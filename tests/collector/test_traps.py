@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.judgement.diagnosis import Case, Gap, Nature, diagnose
+from collector.judgement.case import Case, Gap, Nature
+from collector.judgement.diagnosis import diagnose
 from collector.judgement.evidence import Cause, CentreSeen, Observation, Source, Verdict
 from collector.store import Store
 from collector.traps import keeper, words
