@@ -13,7 +13,7 @@ One report's way to a verdict, module by module; each leaves the rest to the nex
     clock       is its clock right?                    runs      cycles cut into stretches and gaps
     troubles    what is wrong now                      outages   each with its case and verdict
     tracking    a trouble as an incident               common    those that several offices share
-    resuming    the scene after a start                ledger    versions, chained, never overwritten
+    resuming    the scene after a start                ledger    versions, chained, none overwritten
 
     case        what a verdict is asked for
     diagnosis   why: the ordered rules, asked by both sides

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from collector import judgement
 from collector.judgement.diagnosis import RULES
 from collector.judgement.evidence import Look, Window
 from collector.judgement.planned import entered_windows, plans
@@ -29,6 +30,13 @@ def test_the_rules_stand_in_the_documented_order() -> None:
     named = [rule.__name__.strip("_").split("_")[-1] for rule in RULES]
     assert named[0] == "collector"
     assert [*named[1:], "unknown"] == said[1:]
+
+
+def test_the_package_names_each_of_its_modules_for_a_reader() -> None:
+    folder = Path(judgement.__path__[0])
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    text = (folder / "__init__.py").read_text(encoding="utf-8")
+    assert {name for name in modules if not re.search(rf"\s{name}\s", text)} == set()
 
 
 @pytest.mark.parametrize("interval_s", [3, 10, 60])
