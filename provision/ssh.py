@@ -101,7 +101,7 @@ class SshSession:
         except (OSError, EOFError, paramiko.SSHException) as error:
             self._tell(f"{verb}: the session broke: {error}")
             raise OutOfReachError(
-                f"{self._place}: the session broke: {error or 'no answer'}"
+                f"{self._place}: the session broke: {str(error) or 'no answer in time'}"
             ) from error
         self._tell(f"{verb}: exit {code}\n{err}")
         return Ran(code, out, err)
