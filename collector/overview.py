@@ -9,15 +9,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
+from alerts.words import CAUSES
 from collector import formats
 from collector.live import SiteView, State
+from collector.pages.map import MOST as MOST_ON_MAP
+from collector.pages.map import Map, drawn
 from collector.traffic import Rates
 from collector.view import Readiness, circuit_state, cloned_ms, live_report
 from collector.words import say
 from inventory.model import Inventory, Language, Site
 from tabuah.measurement import LINE_ROLES, Kind, Measurement
 from tabuah.report import Report
+
+if TYPE_CHECKING:
+    from collector.judgement.tracking import Incident
+    from collector.pages.outlines import Ring
 
 TROUBLE_FIRST = (State.DOWN, State.SILENT, State.DEGRADED, State.UNKNOWN, State.UP)
 """The order of rows and counts: what needs a person first."""
@@ -27,6 +36,10 @@ _KINDS_IN_HEADLINE = 2
 _NAMED_IN_HEADLINE = 3
 MOST_ROWS = 1_000
 """What a page can show: those that need a person first. Only their offices are read."""
+
+
+MOST_INCIDENTS = 20
+_NO_OUTLINES: Final[Mapping[str, Sequence[Ring]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,18 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Wrong:
+    """An incident that goes on."""
+
+    id: str
+    cause: str
+    severity: str
+    names: str
+    """Its offices, the first few by name."""
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """The whole page."""
 
@@ -85,6 +110,9 @@ class Overview:
     """Why the page itself may be wrong; empty when all is well."""
     counts: tuple[Count, ...]
     rows: tuple[Row, ...]
+    incidents: tuple[Wrong, ...]
+    """What goes on now, by its begin; the first few."""
+    map: Map | None
     rest: str
     """That there are offices without a row, and where they are found; empty when all have one."""
     shown_at: str
@@ -98,6 +126,8 @@ def overview(
     *,
     now_ms: int,
     language: Language,
+    incidents: Sequence[Incident] = (),
+    outlines: Mapping[str, Sequence[Ring]] = _NO_OUTLINES,
 ) -> Overview:
     """Return the page's contents; an office without a view is unknown."""
     pairs = [(code, views.get(code)) for code in inventory.codes]
@@ -125,10 +155,33 @@ def overview(
             )
             for code, view in pairs[:MOST_ROWS]
         ),
+        incidents=tuple(
+            _wrong(one, inventory, now_ms, language) for one in incidents[:MOST_INCIDENTS]
+        ),
+        map=drawn([(inventory.site(code), _state(view)) for code, view in pairs], outlines)
+        if len(pairs) <= MOST_ON_MAP
+        else None,
         rest=say(language, "rows.rest", shown=MOST_ROWS, total=len(pairs))
         if len(pairs) > MOST_ROWS
         else "",
         shown_at=formats.clock(language, now_ms, inventory.timezone, seconds=True),
+    )
+
+
+def _wrong(one: Incident, inventory: Inventory, now_ms: int, language: Language) -> Wrong:
+    sites = [inventory.find(code) for code in one.sites[:_NAMED_IN_HEADLINE]]
+    names = [
+        code if site is None else site.name for code, site in zip(one.sites, sites, strict=False)
+    ]
+    if len(one.sites) > _NAMED_IN_HEADLINE:
+        more = formats.number(language, len(one.sites) - _NAMED_IN_HEADLINE)
+        names.append(say(language, "and_more", count=more))
+    return Wrong(
+        id=one.id,
+        cause=CAUSES[language.value].get(one.cause.value, one.cause.value),
+        severity=one.severity,
+        names=", ".join(names),
+        since=formats.moment(language, one.began_ms, now_ms, inventory.timezone),
     )
 
 

@@ -31,6 +31,7 @@ from collector.incident_metrics import active, worst_of
 from collector.metrics import CONTENT_TYPE, SitesPage
 from collector.overview import overview
 from collector.pages.frame import Frame, environment
+from collector.pages.outlines import Outlines, read_outlines
 from collector.scribe import Scribe
 from collector.view import Centre
 from inventory.model import Inventory
@@ -97,6 +98,7 @@ class _Pages:
         # Reading reports and writing JSON takes the interpreter from the line.
         self._few_readers = asyncio.Semaphore(_READERS)
         self._templates = environment()
+        self._outlines: tuple[Path | None, Outlines] | None = None
 
     async def index(self, request: Request) -> Response:
         """Answer with the status page."""
@@ -111,10 +113,22 @@ class _Pages:
             self._centre.readiness(),
             now_ms=self._centre.now_ms(),
             language=frame.language,
+            incidents=self._centre.open_incidents(),
         )
-        return HTMLResponse(
-            await asyncio.to_thread(lambda: frame.fill("index.html", "", _REFRESH_S, page=build()))
-        )
+
+        def made() -> str:
+            return frame.fill(
+                "index.html", "", _REFRESH_S, page=build(outlines=self._outlines_of(inventory))
+            )
+
+        return HTMLResponse(await asyncio.to_thread(made))
+
+    def _outlines_of(self, inventory: Inventory) -> Outlines:
+        """Return the boundaries of the inventory's map, read once."""
+        if self._outlines is None or self._outlines[0] != inventory.boundaries:
+            path = inventory.boundaries
+            self._outlines = path, {} if path is None else read_outlines(path)
+        return self._outlines[1]
 
     async def metrics(self, request: Request) -> Response:
         """Answer a scrape."""

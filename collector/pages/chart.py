@@ -23,6 +23,8 @@ _PLOT_W: Final = WIDTH - LEFT - RIGHT
 _PLOT_H: Final = HEIGHT - TOP - BOTTOM
 _NARROWEST: Final = 1.5
 """Outages of seconds must be seen in a chart of a month."""
+_LEAST: Final = 1e-6
+"""What is smaller is nothing: no delay and no share of packets is measured so finely."""
 _HOUR: Final = timedelta(hours=1)
 
 
@@ -127,7 +129,7 @@ def chart(
 
 def nice_step(most: float) -> float:
     """Return the distance of three to five lines up to a value: 1, 2 or 5 times a power of ten."""
-    if most <= 0:
+    if most < _LEAST:
         return 1.0
     rough = most / 4
     power: float = 10.0 ** math.floor(math.log10(rough))

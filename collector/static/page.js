@@ -17,6 +17,8 @@ async function renew() {
     // A selection is someone copying a name or a time: let them finish.
     if (!getSelection().isCollapsed) return;
     document.title = fresh.title;
+    const map = document.querySelector("details.map");
+    if (map !== null && !map.open) next.querySelector("details.map")?.removeAttribute("open");
     document.getElementById("live").replaceWith(document.adoptNode(next));
     showButtons();
   } catch {

@@ -117,7 +117,9 @@ async def test_every_state_has_a_word_and_a_shape_and_needs_no_javascript() -> N
         assert shown.text.count(word) >= 2  # among the counts, and in a row
     rows = [attrs["class"] for tag, attrs in shown.tags if tag == "tr" and "class" in attrs]
     assert rows[:5] == ["down", "silent", "degraded", "unknown", "up"]
-    assert sum(tag == "svg" for tag, _ in shown.tags) == 1 + 5 + 14
+    assert (
+        sum(tag == "svg" for tag, _ in shown.tags) == 1 + 5 + 1 + 14
+    )  # the answer, the counts, the map, the rows
     refresh: Tag = ("meta", {"http-equiv": "refresh", "content": "5"})
     assert shown.tags[shown.tags.index(refresh) - 1] == ("noscript", {})
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -21,13 +23,14 @@ from collector.live import Received, State
 from collector.pages import live
 from collector.pages.chart import HEIGHT, WIDTH, Point, chart, nice_step
 from collector.pages.live import Pulse
+from collector.pages.map import drawn
 from collector.pages.routes import page_routes
 from collector.pages.sampling import COARSE_MS, FINE_MS, Samples, grid
 from collector.pages.words import CATALOGUE
 from collector.rollup import Hour, ProbeHour
 from collector.stretches import Kind as TimeKind
 from collector.web import make_app
-from inventory.model import Language, Probe
+from inventory.model import Language, Location, Precision, Probe, Site
 from tabuah.measurement import Kind, Role
 from tests.collector.test_page import Reader, all_up, with_states
 from tests.support.offices import NOW_MS, FakeCentre, offices, received, report
@@ -214,6 +217,61 @@ def test_what_lies_far_apart_is_not_joined() -> None:
 @pytest.mark.parametrize(("most", "step"), [(0, 1), (0.4, 0.1), (23, 10), (100, 50), (7, 2)])
 def test_lines_stand_at_round_numbers(most: float, step: float) -> None:
     assert nice_step(most) == pytest.approx(step)
+
+
+# --- the map ----------------------------------------------------------------------------------
+
+
+def _square(west: float, south: float) -> dict[str, object]:
+    ring = [[west, south], [west + 1, south], [west + 1, south + 1], [west, south]]
+    return {"type": "MultiPolygon", "coordinates": [[ring]]}
+
+
+async def test_the_map_has_an_area_where_the_user_gave_one_and_a_point_for_each_office(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "areas.geojson"
+    feature = {"type": "Feature", "id": KUBUNG, "properties": {}, "geometry": _square(100.1, -1.4)}
+    other = {"type": "Feature", "properties": {"code": "99.99"}, "geometry": _square(0, 0)}
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": [feature, other]}))
+    inventory = replace(offices(), boundaries=file)
+    centre = FakeCentre(inventory, with_states({KUBUNG: State.SILENT}), incidents=[incident()])
+    shown = await _page(centre, FakeRecord(), "/")
+    classes = [attrs.get("class") for _, attrs in shown.tags]
+    assert classes.count("area silent") == 1
+    assert (classes.count("spot up"), classes.count("spot silent")) == (13, 1)
+    assert ("a", {"href": f"sites/{KUBUNG}"}) in shown.tags
+    assert "Insiden yang berlangsung saluran penyedia ke kantor : Kantor Camat Kubung" in shown.text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"features": [1]}', '{"features": [{"id": "a", "geometry": 1}]}']
+)
+async def test_boundaries_that_cannot_be_read_leave_points(
+    text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "areas.geojson"
+    file.write_text(text)
+    centre = FakeCentre(replace(offices(), boundaries=file), all_up())
+    shown = await _page(centre, FakeRecord(), "/")
+    assert sum(attrs.get("class") == "spot up" for _, attrs in shown.tags) == 14
+    assert "the map shows points" in caplog.text
+
+
+spots = st.lists(st.tuples(st.floats(-11, 6), st.floats(95, 141)), min_size=1, max_size=30)
+
+
+@given(spots)
+def test_every_office_lies_within_the_map(places: list[tuple[float, float]]) -> None:
+    sites = [
+        (Site(str(n), str(n), location=Location(lat, lon, Precision.CENTROID)), State.UP)
+        for n, (lat, lon) in enumerate(places)
+    ]
+    made = drawn(sites, {})
+    assert made is not None
+    for spot in made.spots:
+        assert 0 <= spot.x <= made.width
+        assert 0 <= spot.y <= made.height
 
 
 # --- samples ----------------------------------------------------------------------------------
