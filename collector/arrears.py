@@ -12,13 +12,15 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from collector import indexing
 from collector.day import first_id, row_of
 from collector.schema import LATE, day_of, days
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection, Table
+
     from collector.store import Row, Store
 
 MOST: Final = 20_000
@@ -35,23 +37,17 @@ class _Place(NamedTuple):
     """The id of the last report before it."""
 
 
-class _Read(NamedTuple):
-    rows: list[Row]
-    place: _Place
-    """Behind them."""
-    to_the_end: bool
-
-
 class Arrears:
-    """The late reports that are not judged yet, in order of arrival."""
+    """The late reports that are not judged yet, in order of arrival; each is given once."""
 
     def __init__(self) -> None:
         self._rows: deque[Row] = deque()
-        self._since_ms: int | None = None
-        """When the first came that is in the store alone; None = there is none."""
+        self._first: Row | None = None
+        """The first that is in the store alone; None = there is none."""
+        self._newest: Row | None = None
+        """The last that was added."""
         self._place: _Place | None = None
-        """Up to where the store has been read since."""
-        self._came = 0
+        """Up to where the store has been read since `_first` came."""
 
     def __len__(self) -> int:
         """Return how many are in memory."""
@@ -60,17 +56,17 @@ class Arrears:
     @property
     def more(self) -> bool:
         """Whether there are others, which memory did not hold."""
-        return self._since_ms is not None
+        return self._first is not None
 
     def add(self, row: Row) -> None:
-        """Take one that the store has."""
-        self._came += 1
-        if self._since_ms is not None:
+        """Take one that the store has; they are added in the order in which they were appended."""
+        self._newest = row
+        if self._first is not None:
             return  # it is read with the others
         if len(self._rows) < MOST:
             self._rows.append(row)
         else:
-            self._since_ms = row.received_ms
+            self._first = row
 
     def take(self, most: int) -> list[Row]:
         """Return the next, and forget them."""
@@ -82,26 +78,28 @@ class Arrears:
         Raises:
             StoreError: the store cannot be read; another call tries again.
         """
-        if self._since_ms is None or len(self._rows) > MOST // 2:
+        if self._first is None or len(self._rows) > MOST // 2:
             return
-        came = self._came
-        read = await asyncio.to_thread(_read, store, self._since_ms, self._place)
-        self._rows.extend(read.rows)
-        self._place = read.place
-        if read.to_the_end and came == self._came:
-            self._since_ms = self._place = None
+        rows, place = await asyncio.to_thread(_read, store, self._first, self._place)
+        if self._newest in rows:
+            # What is stored behind it is to be added yet: then there is room for it here.
+            self._rows.extend(rows[: rows.index(self._newest) + 1])
+            self._first = self._place = None
+        else:
+            self._rows.extend(rows)
+            self._place = place
 
 
-def _read(store: Store, since_ms: int, place: _Place | None) -> _Read:
-    """Return the next late reports behind a place, or since a moment. Blocks."""
+def _read(store: Store, first: Row, place: _Place | None) -> tuple[list[Row], _Place]:
+    """Return the next late reports behind a place, or from one on; and the place behind them."""
     with store.reading() as connection:
-        first = day_of(since_ms) if place is None else place.day
-        catalogue = select(days.c.day, days.c.back_ms).where(days.c.day >= first)
+        since = day_of(first.received_ms) if place is None else place.day
+        catalogue = select(days.c.day, days.c.back_ms).where(days.c.day >= since)
         known = connection.execute(catalogue.order_by(days.c.day)).all()
         for day, back_ms in known:
             table = store.table(day)
             if place is None:
-                after = first_id(connection, table, since_ms - back_ms) - 1
+                after = _before(connection, table, first, back_ms)
             else:
                 after = place.after if day == place.day else 0
             last = indexing.last_id(connection, table)
@@ -111,6 +109,15 @@ def _read(store: Store, since_ms: int, place: _Place | None) -> _Read:
             some = select(table).where(table.c.id > after, table.c.id <= upto)
             late = some.where(table.c.flags.bitwise_and(LATE) != 0).order_by(table.c.id)
             rows = [row_of(record) for record in connection.execute(late)]
-            to_the_end = upto >= last and day == known[-1].day
-            return _Read(rows, _Place(day, max(after, upto)), to_the_end)
-    return _Read([], _Place(first, 0), True)
+            return rows, _Place(day, max(after, upto))
+    return [], _Place(since, 0)
+
+
+def _before(connection: Connection, table: Table, row: Row, back_ms: int) -> int:
+    """Return the id before that of a row; `back_ms` is how far the day's clock was set back."""
+    low = first_id(connection, table, row.received_ms - back_ms)
+    same = (table.c.site == row.site, table.c.seq == row.seq)
+    found = select(func.min(table.c.id)).where(
+        table.c.id >= low, table.c.received_ms == row.received_ms, *same
+    )
+    return (connection.scalar(found) or low) - 1

@@ -87,18 +87,19 @@ class _Docket:
             seen: the report.
             plain: it follows the last one, and both say that all is well.
         """
-        line = self.line
-        last = line[-1] if line else None
-        alike_ = (
-            last is not None
-            and (self.left_out or last.left_out or (len(line) > 1 and alike(line[-2], last)))
-            and (goes_on(last, seen) if plain else seen.late and alike(last, seen))
-        )
-        if alike_ and last is not None:
-            self.left_out = (self.left_out or last.left_out) + 1
-            line[-1] = seen
+        if self._prolongs(seen, plain=plain):
+            self.left_out = (self.left_out or self.line[-1].left_out) + 1
+            self.line[-1] = seen
         else:
             self.counted().append(seen)
+
+    def _prolongs(self, seen: Observation, *, plain: bool) -> bool:
+        if len(self.line) < 2 or not (plain or seen.late):
+            return False
+        before, last = self.line[-2:]
+        if not (goes_on(last, seen) if plain else alike(last, seen)):
+            return False
+        return self.left_out > 0 or last.left_out > 0 or alike(before, last)
 
     def counted(self) -> list[Observation]:
         """Return `line`, its last report with the number of those that it stands for."""
