@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from collector.overview import line_loss, line_rtt_us
@@ -20,6 +19,8 @@ COARSE_MS: Final = 600_000
 FINE_MS: Final = 60_000
 DAY_MS: Final = 86_400_000
 _HOUR_MS: Final = 3_600_000
+_LOOK_MS: Final = _HOUR_MS
+"""How far ahead the next report is looked for, so that a day of silence takes few questions."""
 _INTERVALS: Final = 3
 """A point takes the first report of so many intervals of the office: one may be missing."""
 KEPT: Final = 64
@@ -47,16 +48,20 @@ class Samples:
     def last_day(self, code: str, interval_s: float, now_ms: int) -> Sequence[Sample]:
         """Return the samples of the last day, by time; blocks on the disk."""
         known = self._kept.pop(code, {})
-        span_ms = round(_INTERVALS * 1000 * interval_s)
+        span_ms = min(COARSE_MS, round(_INTERVALS * 1000 * interval_s))
         found: dict[int, Sample] = {}
+        empty_until = 0
         for at_ms in grid(now_ms):
-            sample = known.get(at_ms)
-            if sample is None:
-                end_ms = at_ms + min(COARSE_MS, span_ms)
-                for received in islice(self._reports(code, at_ms, end_ms, 1), 1):
-                    sample = sampled(received)
-            if sample is not None:
-                found[at_ms] = sample
+            if at_ms in known:
+                found[at_ms] = known[at_ms]
+            elif at_ms >= empty_until:
+                received = next(self._reports(code, at_ms, at_ms + _LOOK_MS, 1), None)
+                if received is None:
+                    empty_until = at_ms + _LOOK_MS - span_ms
+                elif received.time_ms < at_ms + span_ms:
+                    found[at_ms] = sampled(received)
+                else:
+                    empty_until = received.time_ms - span_ms + 1
         self._kept[code] = found
         if len(self._kept) > KEPT:
             self._kept.popitem(last=False)

@@ -290,9 +290,10 @@ def test_what_was_found_is_not_read_again_and_what_came_late_is() -> None:
     there = {at for at in grid(NOW_MS) if at % (2 * COARSE_MS) == 0}
 
     def reports(code: str, from_ms: int, to_ms: int, limit: int) -> Iterator[Received]:
-        del to_ms, limit
+        assert limit == 1
         asked.append(from_ms)
-        return iter([received(report(code, wall_ms=from_ms), from_ms)] if from_ms in there else [])
+        found = sorted(at for at in there if from_ms <= at < to_ms)[:1]
+        return iter(received(report(code, wall_ms=at), at) for at in found)
 
     samples = Samples(reports)
     assert len(samples.last_day(KUBUNG, 10, NOW_MS)) == len(there)
@@ -301,7 +302,19 @@ def test_what_was_found_is_not_read_again_and_what_came_late_is() -> None:
     there.add(late)
     assert len(samples.last_day(KUBUNG, 10, NOW_MS)) == len(there)
     assert late in asked
-    assert not there - {late} & set(asked)
+    assert not (there - {late}) & set(asked)
+
+
+def test_a_day_of_silence_takes_few_questions() -> None:
+    asked: list[int] = []
+
+    def reports(_: str, from_ms: int, to_ms: int, limit: int) -> Iterator[Received]:
+        asked.append(from_ms)
+        assert (to_ms - from_ms, limit) == (HOUR_MS, 1)
+        return iter(())
+
+    assert not Samples(reports).last_day(KUBUNG, 10, NOW_MS)
+    assert len(asked) < 30
 
 
 # --- events -----------------------------------------------------------------------------------
