@@ -141,6 +141,7 @@ ALERTNAMES = (
     "TabuahAgentFault",
     "TabuahClockSkew",
     "TabuahCollectorIsolated",
+    "TabuahChannelFailing",
 )
 """The kinds of incident, as a channel may ask for them."""
 

@@ -168,9 +168,25 @@ class Tracker:
         )
         return next(moved, key)
 
+    def _new_id(self, trouble: Trouble) -> str:
+        """Return an id that no other incident has.
+
+        Two lines of an office may begin to be bad at once; and an office that a common incident
+        took in may be the last that is still down, since when it was before: told anew, it is new.
+        """
+        stem = "-".join((trouble.key[0], *trouble.key[1:2], str(trouble.began_ms)))
+        taken: set[str] = set()
+        if len(trouble.key) > 2 and trouble.key[0] != "area":
+            taken = {one.id for one in self.open.values() if one.key[:2] == trouble.key[:2]}
+        found, again = stem, 1
+        while found in taken or found in self.closed:
+            again += 1
+            found = f"{stem}-{again}"
+        return found
+
     def _begin(self, trouble: Trouble) -> Incident:
         incident = Incident(
-            id="-".join((trouble.key[0], *trouble.key[1:2], str(trouble.began_ms))),
+            id=self._new_id(trouble),
             version=1,
             key=trouble.key,
             alertname=trouble.alertname,
