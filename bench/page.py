@@ -313,8 +313,10 @@ scrape_configs: [{{job_name: tabuah, static_configs: [{{targets: ["127.0.0.1:{ht
     def ask(metric: str) -> list[float]:
         asked = {"query": f"{metric}[5m]"}
         reply = httpx.get(f"http://127.0.0.1:{port}/api/v1/query", params=asked, timeout=30)
-        (one,) = reply.raise_for_status().json()["data"]["result"]
-        return [float(value) for _, value in one["values"]]
+        found = reply.raise_for_status().json()["data"]["result"]
+        if not found:
+            raise BenchError(f"prometheus has no {metric}: each scrape has failed")
+        return [float(value) for _, value in found[0]["values"]]
 
     with running(argv, folder / "prometheus.log") as process:
         yield ask
