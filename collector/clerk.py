@@ -322,13 +322,13 @@ class Clerk:
         """Read late reports of which there are more than a tick reads, until cancelled."""
         while True:
             began = time.monotonic()
-            try:
-                await self._late.refill(store)
-            except TabuahError as error:
-                log.error("late reports are not judged yet: %s", error)  # noqa: TRY400
-                await asyncio.sleep(RETRY_S)
-            if len(self._late) > LATE_AT_ONCE:
-                with mishaps.at("judgement"):
+            with mishaps.at("judgement"):
+                try:
+                    await self._late.refill(store)
+                except TabuahError as error:
+                    log.error("late reports are not judged yet: %s", error)  # noqa: TRY400
+                    await asyncio.sleep(RETRY_S)
+                if len(self._late) > LATE_AT_ONCE:
                     self._read_late()
             many = len(self._late) > LATE_AT_ONCE or self._late.more
             took = time.monotonic() - began
