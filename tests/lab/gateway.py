@@ -1,8 +1,8 @@
 """A laboratory gateway that can be configured as a real one: its own /etc, sshd, FRR and reboots.
 
-The gateway's namespace gets a private view of /etc, /run and /var/lib, so that what is pushed to
-it stays in it. `reboot` kills all that runs there, empties the kernel's memory and /run, and starts
-again from the disk, the boot guard's units included, as systemd would order them.
+The gateway's namespace gets a private view of /etc, /run, /var/lib and /root, so that what is
+pushed to it stays in it. `reboot` kills all that runs there, empties the kernel's memory and /run,
+and starts again from the disk, the boot guard's units included, as systemd would order them.
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ class Gateway:
         folder = self._folder
         folder.mkdir()
         shutil.copytree("/etc", folder / "etc", symlinks=True, ignore=_unreadable)
-        for name in ("run", "lib"):
+        for name in ("run", "lib", "root"):
             (folder / name).mkdir()
         etc = folder / "etc"
         for place in etc.glob("systemd/system/**/tabuah-*"):
@@ -229,7 +229,11 @@ class Gateway:
     def _start(self) -> None:
         binds = "".join(
             f"mount --bind {self._folder / name} {place}\n"
-            for name, place in (("etc", "/etc"), ("lib", "/var/lib"), ("run", "/run"))
+            for name, place in (
+                *(("etc", "/etc"), ("lib", "/var/lib"), ("run", "/run")),
+                # Whose shell's files are no gateway's, and may wait for each other.
+                ("root", "/root"),
+            )
         )
         sshd = shutil.which("sshd", path=_path())
         ready = self._folder / "run" / "lab-ready"
