@@ -16,6 +16,7 @@ from provision.journal import Journal
 from provision.options import common, echo_json
 from provision.pusher import Pusher
 from provision.queue import Queue, Queued
+from provision.record_cli import transaction_json
 from provision.rolling import Ended, Fate, Going
 from provision.states import State
 from provision.waves import Phase
@@ -170,8 +171,9 @@ def resume(
 @click.command()
 @click.argument("tx")
 @common
+@output_option()
 @click.pass_context
-def rollback(context: click.Context, tx: str, directory: Path, data: Path) -> None:
+def rollback(context: click.Context, tx: str, directory: Path, data: Path, output: str) -> None:
     """Have a device undo now what is not confirmed; a device that is stuck tries once more.
 
     \b
@@ -185,6 +187,8 @@ def rollback(context: click.Context, tx: str, directory: Path, data: Path) -> No
             raise TabuahError(f"{tx} is {known.state.value}: there is nothing to undo")
         target = workshop.target(*workshop.device(known.site, known.device), tx)
         made = Pusher(driving.means(workshop, journal)).undo(tx, target, scope_of(known.facts), who)
+    if output == "json":
+        echo_json(transaction_json(made))
     if made.state not in (State.ROLLED_BACK, State.ABORTED):
         context.exit(1)
 
@@ -193,8 +197,11 @@ def rollback(context: click.Context, tx: str, directory: Path, data: Path) -> No
 @click.argument("tx")
 @click.option("--because", metavar="TEXT", required=True, help="Who saw what at the office.")
 @common
+@output_option()
 @click.pass_context
-def confirm(context: click.Context, tx: str, because: str, directory: Path, data: Path) -> None:
+def confirm(
+    context: click.Context, tx: str, *, because: str, directory: Path, data: Path, output: str
+) -> None:
     """Keep a change on a person's word, where the office's own reports cannot tell.
 
     The device must have applied it, run what was planned, and not have undone it yet. The word
@@ -212,6 +219,8 @@ def confirm(context: click.Context, tx: str, because: str, directory: Path, data
         made = Pusher(driving.means(workshop, journal)).vouch(
             tx, target, scope_of(known.facts), who, because
         )
+    if output == "json":
+        echo_json(transaction_json(made))
     if made.state is not State.CONFIRMED:
         context.exit(1)
 

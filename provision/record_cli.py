@@ -35,7 +35,7 @@ def status(directory: Path, data: Path, output: str) -> None:
         known, waiting = journal.unsettled(), Queue(journal).all()
     now_ms = wall_ms()
     if output == "json":
-        echo_json([*map(_json, known), *(_queued_json(one, now_ms) for one in waiting)])
+        echo_json([*map(transaction_json, known), *(_queued_json(one, now_ms) for one in waiting)])
         return
     _list(known)
     for one in waiting:
@@ -61,7 +61,7 @@ def history(site: str | None, directory: Path, data: Path, output: str) -> None:
     with closing(Journal(workshop.folder)) as journal:
         known = journal.history(site)
     if output == "json":
-        echo_json([_json(tx) for tx in known])
+        echo_json([transaction_json(tx) for tx in known])
     else:
         _list(known)
 
@@ -97,7 +97,7 @@ def show(tx: str, directory: Path, data: Path, output: str) -> None:
             }
             for link in rows
         ]
-        echo_json({**_json(known), "diff": as_json(changes), "audit": audit})
+        echo_json({**transaction_json(known), "diff": as_json(changes), "audit": audit})
     else:
         click.echo(f"{known.id}  {known.site} {known.device}: {known.state.value}")
         click.echo(as_text(changes, colour=colour()), nl=False)
@@ -119,7 +119,8 @@ def _list(known: list[Transaction]) -> None:
         )
 
 
-def _json(tx: Transaction) -> dict[str, object]:
+def transaction_json(tx: Transaction) -> dict[str, object]:
+    """Return a transaction for programs."""
     return {
         "id": tx.id,
         "site": tx.site,
