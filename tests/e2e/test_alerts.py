@@ -5,6 +5,7 @@ The real programs, and a webhook's other end.
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -100,3 +101,23 @@ def test_what_a_channel_would_not_take_is_told_by_the_next_collector(
     seconds_until(lambda: len(hook.heard) == 1, 10)
     time.sleep(2)
     assert [status for status, _ in hook.told()] == ["firing"]
+
+
+def test_what_was_decided_is_explained_by_the_running_collector_and_from_its_store(
+    lone: Centre, hook: Sink, silent: Path
+) -> None:
+    incident = hook.heard[0]["incident"]
+    argv = ("alerts", "explain", incident, "--data", str(lone.data))
+    served = lone.tabuah(*argv, "-o", "json")
+    assert served.returncode == 0, served.stderr
+    told = json.loads(served.stdout)
+    steps = [one["step"] for one in told["steps"]]
+    assert steps == ["maintenance", "audience", "group", "repeat", "text", "channel"]
+    assert all(one["reason"] for one in told["steps"])
+    (said,) = told["channels"]
+    assert (said["channel"], said["status"], said["stage"]) == ("hook", "firing", "taken")
+    lone.collector.kill()
+    lone.collector.wait()
+    assert json.loads(lone.tabuah(*argv, "-o", "json").stdout) == told
+    assert "firing taken" in lone.tabuah(*argv).stdout
+    assert lone.tabuah("alerts", "explain", "down-0", *argv[3:]).returncode == 3

@@ -211,7 +211,7 @@ class Centre:
 
     async def has_said(self, messages: int) -> None:
         """Wait until the channel has taken so many: it is told beside the line."""
-        await until(lambda: len(self.said) >= messages)
+        await until(lambda: len(self.said) >= messages, 20.0)
 
     def told(self) -> list[tuple[Status, str]]:
         """Return what was said so far: firing or resolved, and the incident."""
