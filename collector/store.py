@@ -159,7 +159,7 @@ class Store:
     def ranges(self, since_ms: int) -> list[Range]:
         """Return which reports have arrived since the UTC day of `since_ms`, in no order.
 
-        Of closed days this is known; those still open are read.
+        Of closed days this is known; those still open are read, once.
         """
         found: list[Range] = []
         with self.reading() as connection:
@@ -170,7 +170,7 @@ class Store:
                 if entry.closed and rows:
                     found.extend(Range(*row) for row in rows)
                 else:
-                    found.extend(indexing.ranges(connection, self.table(entry.day)))
+                    found.extend(indexing.ranges_by_arrival(connection, self.table(entry.day)))
         return [each._replace(epoch=each.epoch & U64) for each in found]
 
     def ids(self, since_ms: int) -> Iterator[tuple[str, int, int]]:

@@ -195,13 +195,13 @@ def test_what_a_closed_day_holds_is_known_without_reading_its_reports(
     store.append([row(5, MIDNIGHT + DAY_MS)])
     store.close_days(MIDNIGHT + DAY_MS)
     read: list[str] = []
-    look = indexing.ranges
+    look = indexing.ranges_by_arrival
 
-    def spied(connection: Connection, table: Table) -> list[indexing.Range]:
+    def spied(connection: Connection, table: Table) -> Iterator[indexing.Range]:
         read.append(table.name)
         return look(connection, table)
 
-    monkeypatch.setattr(indexing, "ranges", spied)
+    monkeypatch.setattr(indexing, "ranges_by_arrival", spied)
     assert sorted(store.ranges(MIDNIGHT)) == [
         (KUBUNG, 7, 1, 2),
         (KUBUNG, 7, 4, 4),
