@@ -109,6 +109,7 @@ class LibcryptoCipher:
         self._length = number(0)
         self._length_at = ctypes.byref(self._length)
         self._out = ctypes.create_string_buffer(_ROOM)
+        self._view = memoryview(self._out)
         self._lock = threading.Lock()
         kind = pointer(library.EVP_aes_128_cfb128())
         if not self._init(self._context, kind, None, bytes(BLOCK), bytes(BLOCK), 1):
@@ -127,14 +128,15 @@ class LibcryptoCipher:
             _demand(key, iv)
         size = len(data)
         with self._lock:
-            out = self._out if size <= _ROOM else ctypes.create_string_buffer(size)
+            fits = size <= _ROOM
+            out = self._out if fits else ctypes.create_string_buffer(size)
             if not (
                 self._init(self._context, None, None, key, iv, encrypting)
                 and self._update(self._context, out, self._length_at, data, size)
                 and self._length.value == size
             ):
                 raise TabuahError("OpenSSL failed at AES-128-CFB128")
-            return ctypes.string_at(out, size)
+            return self._view[:size].tobytes() if fits else out.raw
 
 
 class BlockCipher:
