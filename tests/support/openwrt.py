@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.lab.machine import environment
-from tests.support.sshd import Sshd
+from tests.support.sshd import WITH_US, Sshd
 
 APPLETS = (
     *("[", "ash", "awk", "basename", "cat", "chmod", "chown", "cmp", "cp", "cut", "date", "dd"),
@@ -259,7 +259,8 @@ class OpenWrt:
             f"mount -t tmpfs -o size={flash_kb}k,mode=755 tmpfs {etc} && "
             f"cp -a {seed}/. {etc}/ && touch {ready} && exec sleep infinity"
         )
-        made = subprocess.Popen(["unshare", "-m", "sh", "-c", program], env=environment())
+        argv = [*WITH_US, "unshare", "-m", "sh", "-c", program]
+        made = subprocess.Popen(argv, env=environment())
         _await(ready)
         return made
 
@@ -274,6 +275,7 @@ class OpenWrt:
         )
         self._init = subprocess.Popen(
             [
+                *WITH_US,
                 *("nsenter", "-t", str(self._flash.pid), "-m", "--"),
                 *("unshare", "-m", "-p", "-f", "--kill-child", "sh", "-c", program),
             ],

@@ -14,6 +14,9 @@ from pathlib import Path
 from provision.ssh import Place
 from tests.lab.machine import search_path
 
+WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
+"""Before a command: it ends when the tests do, however these end."""
+
 
 def new_key(path: Path) -> Path:
     """Return a new key without a passphrase."""
@@ -57,7 +60,7 @@ class Sshd:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # its package makes it at boot alone
         program = shutil.which("sshd", path=search_path())
         assert program is not None, "sshd is missing; run `make test`"
-        argv = [program, "-D", "-e", "-f", str(self.folder / "sshd")]
+        argv = [*WITH_US, program, "-D", "-e", "-f", str(self.folder / "sshd")]
         self.process = subprocess.Popen(argv, stderr=subprocess.DEVNULL, start_new_session=True)
         end = time.monotonic() + 10
         while time.monotonic() < end:
