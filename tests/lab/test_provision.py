@@ -259,7 +259,7 @@ def test_a_full_disk_refuses_the_arming_or_does_not_hinder_the_undoing(managed: 
     wanted = {**runs, "ip": runs["ip"].replace("192.168.1.1/24", "192.168.1.3/24")}
     folder = "/var/lib/tabuah-deadman"
     for size, armed in (("60k", False), ("200k", True)):
-        gateway.run(f"mount -t tmpfs -o size={size} tmpfs {folder}")
+        gateway.run(f"mkdir -p {folder} && mount -t tmpfs -o size={size} tmpfs {folder}")
         try:
             if not armed:
                 with pytest.raises(RefusedError, match="the device refuses 'arm'"):
