@@ -41,7 +41,7 @@ SPENT: Final = Family(
     "The month so far within the contract's hours, by what it is put down to; adds up to all.",
 )
 WHOLE: Final = Family(
-    "tabuah_circuit_month_hours_seconds",
+    "tabuah_circuit_month_whole_seconds",
     "gauge",
     "The whole month within the contract's hours: what the promised availability is a share of.",
 )

@@ -26,7 +26,7 @@ _HERE: Final = 'site=~"$site"'
 
 _BUDGET: Final = (
     f'1 - tabuah_circuit_month_seconds{{{_HERE}, share="countable"}} / on (site, circuit) '
-    "(tabuah_circuit_month_hours_seconds * on (site, circuit) "
+    "(tabuah_circuit_month_whole_seconds * on (site, circuit) "
     "(1 - tabuah_circuit_objective_ratio))"
 )
 

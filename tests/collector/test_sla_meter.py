@@ -44,7 +44,7 @@ async def test_the_page_says_what_the_report_says() -> None:
     assert shown[f'tabuah_circuit_month_seconds{{{at},share="countable"}}'] == 10 * 3600
     spent = sum(value for name, value in shown.items() if "month_seconds{" in name)
     ahead = verdict.times[Share.AHEAD] / 1000
-    assert spent + ahead == shown[f"tabuah_circuit_month_hours_seconds{{{at}}}"]
+    assert spent + ahead == shown[f"tabuah_circuit_month_whole_seconds{{{at}}}"]
     assert shown["tabuah_sla_reckoned_timestamp_seconds"] == NOON / 1000
 
 
