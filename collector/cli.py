@@ -203,6 +203,11 @@ def collector() -> None:
     help="Keep the reports in PostgreSQL: postgresql+psycopg://..., or, with a password in it, "
     "env:NAME or file:PATH where the URL stands. Keys stay in --data.",
 )
+@click.option(
+    "--public-status",
+    is_flag=True,
+    help="Show /status to everybody who reaches --http, without a token.",
+)
 @click.option("--verbose", is_flag=True, help="Log every decision.")
 def run(
     *,
@@ -216,6 +221,7 @@ def run(
     tls_certificate: Path | None,
     tls_key: Path | None,
     store: str | None,
+    public_status: bool,
     verbose: bool,
 ) -> None:
     """Receive the offices' reports, keep and judge them, and show what is known, until stopped.
@@ -244,6 +250,7 @@ def run(
         tls=tls,
         store=None if store is None else database_url(store),
         http_names=http_names,
+        public_status=public_status,
     )
     program.check(options)
     logging.basicConfig(

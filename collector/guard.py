@@ -31,6 +31,16 @@ SECURITY_HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
 }
 
+PUBLIC_PAGE: Final = "/status"
+"""Its answers are everybody's: caches may keep them as long as they say."""
+
+_FORM: Final = {
+    "content-security-policy": SECURITY_HEADERS["content-security-policy"].replace(
+        "form-action 'none'", "form-action 'self'"
+    )
+}
+"""The public page has a search form, and no other page has a form."""
+
 # Those who ask whether the collector lives have no token: load balancers, systemd, Kubernetes.
 _OPEN: Final = frozenset({"/healthz", "/readyz"})
 
@@ -60,6 +70,10 @@ def harden(message: MutableMapping[str, object], path: str) -> None:
     headers = MutableHeaders(scope=message)
     for name, value in SECURITY_HEADERS.items():
         headers[name] = value
+    if path == PUBLIC_PAGE:
+        headers.update(_FORM)
+        headers.setdefault("cache-control", "no-store")
+        return
     # Static files are asked for again with their ETag, so that an upgrade shows at once.
     headers["cache-control"] = "no-cache" if path.startswith("/static/") else "no-store"
 
@@ -67,13 +81,16 @@ def harden(message: MutableMapping[str, object], path: str) -> None:
 class Names:
     """Lets only those in who ask for a name of this machine's own, or an allowed one."""
 
-    def __init__(self, app: ASGIApp, allowed: Collection[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, allowed: Collection[str], everybody: Collection[str] = ()
+    ) -> None:
         self._app = app
+        self._open = _OPEN.union(everybody)
         self._allowed = {name.rstrip(".").lower() for name in allowed}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http" or scope["path"] in _OPEN:
+        if scope["type"] != "http" or scope["path"] in self._open:
             await self._app(scope, receive, send)
             return
         name = host_name(Headers(scope=scope).get("host", ""))
@@ -112,13 +129,18 @@ class Token:
     the user name is not looked at.
     """
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    def __init__(self, app: ASGIApp, token: str, everybody: Collection[str] = ()) -> None:
         self._app = app
+        self._open = _OPEN.union(everybody)
         self._token = token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http" or scope["path"] in _OPEN or self._knows(Headers(scope=scope)):
+        if (
+            scope["type"] != "http"
+            or scope["path"] in self._open
+            or self._knows(Headers(scope=scope))
+        ):
             await self._app(scope, receive, send)
             return
         refusal = JSONResponse(

@@ -78,3 +78,13 @@ def _times(one: int, other: int) -> int:
             product ^= other
         other = other >> 1 ^ _POLYNOMIAL if other & 1 else other >> 1
     return product
+
+
+def accepts_gzip(header: str) -> bool:
+    """Return whether an Accept-Encoding names gzip without refusing it (RFC 9110 12.5.3)."""
+    for choice in header.lower().split(","):
+        coding, _, parameter = choice.partition(";")
+        if coding.strip() == "gzip":
+            weight = parameter.replace(" ", "").removeprefix("q=")
+            return weight.strip("0.") != "" or weight == ""
+    return False

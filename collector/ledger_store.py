@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Row, insert, select
 
 from collector.judgement.ledger import Entry, Json, Subject
+from collector.judgement.record import read_book
 from collector.schema import ledger
 from tabuah.chain import Fault, Link, append, verify
 
@@ -35,6 +36,17 @@ class LedgerStore:
         with self._store.reading() as connection:
             rows = connection.execute(select(ledger).order_by(ledger.c.number)).all()
         return [_entry(row) for row in rows]
+
+    def watched(self) -> dict[tuple[str, str], int]:
+        """Return since when each circuit is watched, by site and circuit, in ms.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        mine = select(ledger).where(ledger.c.subject == Subject.WATCH.value)
+        with self._store.reading() as connection:
+            rows = connection.execute(mine.order_by(ledger.c.number)).all()
+        return read_book(map(_entry, rows)).watched
 
     def append(self, written_ms: int, said: Sequence[tuple[Subject, Json]]) -> list[Entry]:
         """Append entries, all or none, durably once this returns; return them.

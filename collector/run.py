@@ -32,6 +32,7 @@ from collector.keys import KeyRing
 from collector.ledger_store import LedgerStore
 from collector.logbook import Logbook
 from collector.pages.live import Pulse
+from collector.pages.public_routes import EVERYBODY, public_routes
 from collector.pages.routes import page_routes
 from collector.pushes import Pushes
 from collector.receiver import ReceiverSocket
@@ -91,6 +92,8 @@ class Options:
     """The URL of the database that reports are kept in; None = SQLite in the data folder."""
     http_names: tuple[str, ...] = ()
     """Names by which the page may be asked for without a token, beside those of loopback."""
+    public_status: bool = False
+    """Whether everybody who reaches the page's port may see /status, without a token."""
 
 
 def check(options: Options) -> None:
@@ -200,7 +203,13 @@ class Program:
             names = (options.http[0], *options.http_names)
             serving = [
                 Serving(
-                    make_app(collector, options.token, names, self._routes(store)),
+                    make_app(
+                        collector,
+                        options.token,
+                        names,
+                        [*self._routes(store), *self._public(store)],
+                        EVERYBODY if options.public_status else (),
+                    ),
                     page,
                     options.tls,
                 ),
@@ -250,6 +259,15 @@ class Program:
                 collector.now_ms,
             ),
         ]
+
+    def _public(self, store: Store) -> list[Route]:
+        """Return the public page, where it is switched on."""
+        if not self._options.public_status:
+            return []
+        collector = self._collector
+        watched = LedgerStore(store).watched
+        # The inventory as it was read: simulated offices of a drill are nothing for the public.
+        return public_routes(collector, collector.clerk, lambda: self._inventory, watched)
 
     def _hours(self, site: str, from_ms: int, to_ms: int) -> list[Hour]:
         with self._store.reading() as connection:

@@ -26,7 +26,7 @@ from starlette.staticfiles import StaticFiles
 
 from collector.api import BadRequestError, Json, report_json, selection, site_json
 from collector.guard import SECURITY_HEADERS, Names, SecurityHeaders, Token
-from collector.gzip_parts import LEVEL
+from collector.gzip_parts import LEVEL, accepts_gzip
 from collector.incident_metrics import active, worst_of
 from collector.metrics import CONTENT_TYPE, SitesPage
 from collector.overview import overview
@@ -52,12 +52,14 @@ def make_app(
     token: str | None = None,
     names: Collection[str] | None = None,
     more: Sequence[Route] = (),
+    everybody: Collection[str] = (),
 ) -> Starlette:
     """Return the ASGI application that shows `centre`.
 
     With a token every page but /healthz and /readyz asks for it. Without one, serve it on
     loopback or on a socket of mode 0600 only, and on loopback give the names, which may be none,
-    by which it may be asked for beside those of loopback. `more` are the routes of other modules.
+    by which it may be asked for beside those of loopback. `more` are the routes of other modules;
+    `everybody` may ask for those paths, without a token and by any name.
 
     Raises:
         ValueError: the token is empty, and would let everyone in.
@@ -67,9 +69,9 @@ def make_app(
     pages = _Pages(centre)
     middleware = [Middleware(SecurityHeaders)]
     if token is not None:
-        middleware.append(Middleware(Token, token=token))
+        middleware.append(Middleware(Token, token=token, everybody=everybody))
     elif names is not None:
-        middleware.append(Middleware(Names, allowed=names))
+        middleware.append(Middleware(Names, allowed=names, everybody=everybody))
     return Starlette(
         routes=[
             Route("/", pages.index),
@@ -132,7 +134,7 @@ class _Pages:
 
     async def metrics(self, request: Request) -> Response:
         """Answer a scrape."""
-        pack = _accepts_gzip(request.headers.get("accept-encoding", ""))
+        pack = accepts_gzip(request.headers.get("accept-encoding", ""))
         headers = {"content-type": CONTENT_TYPE, "vary": "accept-encoding"}
         if pack:
             headers["content-encoding"] = "gzip"
@@ -233,16 +235,6 @@ def _unpacked(pieces: list[bytes]) -> Iterator[bytes]:
         while rest:
             yield inflater.decompress(rest, _INFLATED_AT_ONCE)
             rest = inflater.unconsumed_tail
-
-
-def _accepts_gzip(header: str) -> bool:
-    """Return whether an Accept-Encoding names gzip without refusing it (RFC 9110 12.5.3)."""
-    for choice in header.lower().split(","):
-        coding, _, parameter = choice.partition(";")
-        if coding.strip() == "gzip":
-            weight = parameter.replace(" ", "").removeprefix("q=")
-            return weight.strip("0.") != "" or weight == ""
-    return False
 
 
 def _dump(value: object) -> bytes:

@@ -1,4 +1,4 @@
-"""What the pages of an office and of an incident say; both languages have every key."""
+"""What the pages say of an office, of an incident and to the public; both languages have all."""
 
 from __future__ import annotations
 
@@ -84,6 +84,60 @@ _INDONESIAN: Final[Mapping[str, str]] = {
     "severity.warning": "peringatan",
     "severity.info": "info",
     "sla": "Laporan SLA bulan ini",
+    "public.title": "Layanan kantor hari ini",
+    "public.headline.can": "Layanan bisa diurus di semua {total} kantor",
+    "public.headline.can_open": "Layanan bisa diurus di {count} dari {total} kantor; lainnya tutup",
+    "public.headline.cannot": "Ada layanan yang tidak bisa diurus di {count} dari {total} kantor",
+    "public.headline.some_unknown": "Keadaan {count} dari {total} kantor belum diketahui",
+    "public.headline.closed": "Semua {total} kantor sedang tutup",
+    "public.headline.unknown": "Keadaan layanan belum diketahui",
+    "public.headline.search": "Cari kantor Anda di antara {total} kantor",
+    "public.not_ready": "Pemantauan sedang terganggu. Tanyakan dahulu ke kantor sebelum datang.",
+    "public.office.up": "Bisa diurus sekarang",
+    "public.office.degraded": "Sebagian layanan tidak bisa",
+    "public.office.down": "Tidak bisa diurus sekarang",
+    "public.office.closed": "Kantor sedang tutup",
+    "public.office.unknown": "Belum diketahui",
+    "public.service.up": "bisa",
+    "public.service.down": "tidak bisa",
+    "public.service.unknown": "belum diketahui",
+    "public.line": "Sambungan internet",
+    "public.note.silent": (
+        "Belum ada kabar dari kantor ini sejak {time}. Mungkin listrik atau internetnya padam. "
+        "Tanyakan dahulu sebelum datang."
+    ),
+    "public.note.down": (
+        "Internet kantor ini terputus sejak {time}. Layanan yang memakai internet belum bisa "
+        "dilanjutkan."
+    ),
+    "public.note.unknown": "Belum ada kabar dari kantor ini. Tanyakan dahulu sebelum datang.",
+    "public.hours": "Jam layanan: {hours}",
+    "public.days": "Sen Sel Rab Kam Jum Sab Min",
+    "public.share": "{share} % tersambung",
+    "public.unknown_share": "belum diketahui",
+    "public.bars": "90 hari terakhir: {share}; {count} hari dengan gangguan",
+    "public.day.none": "tanpa gangguan",
+    "public.day.some": "tanpa internet {time}",
+    "public.day.most": "tanpa internet {time}",
+    "public.day.unknown": "belum diketahui",
+    "public.days_ago": "90 hari lalu",
+    "public.today": "hari ini",
+    "public.dark_days": "{count} hari dengan gangguan",
+    "public.legend": "Arti batang",
+    "public.legend.none": "tanpa gangguan",
+    "public.legend.some": "sebagian hari",
+    "public.legend.most": "lebih dari setengah hari",
+    "public.legend.unknown": "belum diketahui",
+    "public.about": (
+        "Satu batang satu hari. Angka di tengah: bagian dari 90 hari ketika kantor tersambung, "
+        "dihitung siang dan malam, tanpa waktu yang belum diketahui."
+    ),
+    "public.search": "Nama kecamatan atau kantor",
+    "public.find": "Cari",
+    "public.all": "Semua kantor",
+    "public.choose": "Ada {total} kantor. Pilih daerah, atau cari menurut nama.",
+    "public.narrow": "{shown} dari {total} kantor. Tulis nama yang lebih lengkap.",
+    "public.nothing": 'Tidak ada kantor dengan nama "{asked}".',
 }
 
 _ENGLISH: Final[Mapping[str, str]] = {
@@ -163,6 +217,61 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "severity.warning": "warning",
     "severity.info": "info",
     "sla": "SLA report of this month",
+    "public.title": "What the offices can do today",
+    "public.headline.can": "Services can be used at all {total} offices",
+    "public.headline.can_open": (
+        "Services can be used at {count} of {total} offices; the others are closed"
+    ),
+    "public.headline.cannot": "Some services cannot be used at {count} of {total} offices",
+    "public.headline.some_unknown": "The state of {count} of {total} offices is not known",
+    "public.headline.closed": "All {total} offices are closed now",
+    "public.headline.unknown": "The state of the services is not known",
+    "public.headline.search": "Find your office among {total} offices",
+    "public.not_ready": "The monitoring has a fault. Ask the office before you come.",
+    "public.office.up": "Can be done now",
+    "public.office.degraded": "Some services cannot be used",
+    "public.office.down": "Cannot be done now",
+    "public.office.closed": "The office is closed",
+    "public.office.unknown": "Not known",
+    "public.service.up": "can be used",
+    "public.service.down": "cannot be used",
+    "public.service.unknown": "not known",
+    "public.line": "Internet connection",
+    "public.note.silent": (
+        "Nothing was heard from this office since {time}. Its electricity or internet may be "
+        "out. Ask before you come."
+    ),
+    "public.note.down": (
+        "This office's internet is down since {time}. Services that need it cannot be done yet."
+    ),
+    "public.note.unknown": "Nothing is known of this office now. Ask before you come.",
+    "public.hours": "Service hours: {hours}",
+    "public.days": "Mon Tue Wed Thu Fri Sat Sun",
+    "public.share": "{share}% connected",
+    "public.unknown_share": "not known",
+    "public.bars": "Last 90 days: {share}; days with an outage: {count}",
+    "public.day.none": "no outage",
+    "public.day.some": "{time} without internet",
+    "public.day.most": "{time} without internet",
+    "public.day.unknown": "not known",
+    "public.days_ago": "90 days ago",
+    "public.today": "today",
+    "public.dark_days": "Days with an outage: {count}",
+    "public.legend": "What the bars mean",
+    "public.legend.none": "no outage",
+    "public.legend.some": "part of the day",
+    "public.legend.most": "more than half of it",
+    "public.legend.unknown": "not known",
+    "public.about": (
+        "One bar is one day. The number between: the share of the 90 days in which the office was "
+        "connected, counted day and night, without the time of which nothing is known."
+    ),
+    "public.search": "Name of a kecamatan or an office",
+    "public.find": "Find",
+    "public.all": "All offices",
+    "public.choose": "There are {total} offices. Choose a place, or search by name.",
+    "public.narrow": "{shown} of {total} offices. Write more of the name.",
+    "public.nothing": 'There is no office named "{asked}".',
 }
 
 CATALOGUE: Final[Mapping[Language, Mapping[str, str]]] = {
