@@ -162,7 +162,7 @@ def _disagrees(lost: int, sent: int, p: float) -> bool:
 
 def test_black_holed_targets_are_reported_on_time(stack: Stack, office: Office) -> None:
     stack.lab.blackhole_probes(office)
-    time.sleep(2 * INTERVAL_S)
+    time.sleep(3 * INTERVAL_S)  # a probe that began just before has its answer
     begin = datetime.now(UTC)
     states: set[str] = set()
     for _second in range(8 * INTERVAL_S):
@@ -175,7 +175,8 @@ def test_black_holed_targets_are_reported_on_time(stack: Stack, office: Office) 
     for report in reports:
         said = {m.probe: (m.status, m.received) for m in report.measurements}
         assert said == dict.fromkeys(("router", "dc", "anchor"), ("request_timed_out", 0))
-        assert set(report.device_status.values()) == {"request_timed_out"}
+    # A device is polled less often than a report leaves, and is given longer to answer.
+    assert set(reports[-1].device_status.values()) == {"request_timed_out"}
     gaps = [
         (after.received - before.received).total_seconds() for before, after in pairwise(reports)
     ]
