@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from alerts.grouping import is_many
-from alerts.words import AND, CAUSES, OFFICES, PROVIDER
+from alerts.words import AND, OFFICES, PROVIDER, cause_says
 from inventory.secret import SecretRef
 from tabuah.speech import clock, day, span
 
@@ -129,7 +129,7 @@ def facts_of(
         "firing": ended is None,
         "ending": incident.ending.value,
         "cause": incident.known,
-        "cause_says": CAUSES[language].get(incident.known, incident.known),
+        "cause_says": cause_says(language, incident.known),
         "confidence": "" if incident.known == "unknown" else incident.confidence,
         "claim": incident.known in CLAIMS,
         "heard": incident.kind in _CARRY,

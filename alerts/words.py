@@ -44,6 +44,12 @@ CAUSES: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """By language, then by the contract's word for the cause."""
 
+
+def cause_says(language: str, cause: str) -> str:
+    """Return a cause as readers know it; the word itself for one of a newer program."""
+    return CAUSES[language].get(cause, cause)
+
+
 PROVIDER: Final = {"id": "penyedia", "en": "the provider"}
 """Who supplies a line of which nobody wrote that down."""
 

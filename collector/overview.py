@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from alerts.words import CAUSES
+from alerts.words import cause_says
 from collector import formats
 from collector.live import SiteView, State
 from collector.pages.map import MOST as MOST_ON_MAP
@@ -178,7 +178,7 @@ def _wrong(one: Incident, inventory: Inventory, now_ms: int, language: Language)
         names.append(say(language, "and_more", count=more))
     return Wrong(
         id=one.id,
-        cause=CAUSES[language.value].get(one.cause.value, one.cause.value),
+        cause=cause_says(language.value, one.cause.value),
         severity=one.severity,
         names=", ".join(names),
         since=formats.moment(language, one.began_ms, now_ms, inventory.timezone),

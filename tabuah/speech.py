@@ -43,6 +43,11 @@ def rfc3339(ms: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
 
 
+def instant_ms(text: str) -> int:
+    """Return the ms since 1970 UTC of what `rfc3339` wrote."""
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
 def local(ms: int, zone: ZoneInfo) -> datetime:
     """Return ms since 1970 UTC as a time in a zone."""
     return (_EPOCH + timedelta(milliseconds=ms)).astimezone(zone)

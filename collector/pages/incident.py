@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
+from alerts.words import cause_says
 from collector import formats
-from collector.pages.office import cause_word
 from collector.pages.words import word
 from inventory.model import Inventory, Language
+from tabuah.speech import instant_ms
 
 Json = dict[str, Any]
 
@@ -91,10 +91,10 @@ def incident_page(
     """
 
     def time(text: str) -> str:
-        return formats.moment(language, _ms(text), now_ms, inventory.timezone)
+        return formats.moment(language, instant_ms(text), now_ms, inventory.timezone)
 
-    began_ms = _ms(story["began"])
-    ended_ms = now_ms if story["ended"] is None else _ms(story["ended"])
+    began_ms = instant_ms(story["began"])
+    ended_ms = now_ms if story["ended"] is None else instant_ms(story["ended"])
     acknowledged = story["acknowledged"]
     return IncidentPage(
         id=story["id"],
@@ -103,7 +103,7 @@ def incident_page(
         open=story["ended"] is None,
         severity=story["severity"],
         severity_word=word(language, f"severity.{story['severity']}"),
-        cause=cause_word(language, story["cause"]),
+        cause=cause_says(language.value, story["cause"]),
         confidence=word(language, f"confidence.{story['confidence']}"),
         began=time(story["began"]),
         lasted=formats.span(language, ended_ms - began_ms),
@@ -114,7 +114,7 @@ def incident_page(
             VersionRow(
                 number=one["version"],
                 written=time(one["written"]),
-                cause=cause_word(language, one["cause"]),
+                cause=cause_says(language.value, one["cause"]),
                 confidence=word(language, f"confidence.{one['confidence']}"),
                 reason=one["reason"],
             )
@@ -145,7 +145,3 @@ def _told(rows: Sequence[Json], time: Callable[[str], str]) -> tuple[Told, ...]:
         )
         for one in rows
     )
-
-
-def _ms(text: str) -> int:
-    return round(datetime.fromisoformat(text).timestamp() * 1000)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from alerts.words import CAUSES
+from alerts.words import cause_says
 from collector import formats
 from collector.live import SiteView, State
 from collector.pages.chart import Chart, Point, chart
@@ -188,11 +188,6 @@ def office_page(
     )
 
 
-def cause_word(language: Language, cause: str) -> str:
-    """Return a cause as readers know it."""
-    return CAUSES[language.value].get(cause, cause)
-
-
 def _since(
     view: SiteView | None, state: State, inventory: Inventory, now_ms: int, language: Language
 ) -> str:
@@ -347,7 +342,7 @@ def _incident(one: Incident, inventory: Inventory, now_ms: int, language: Langua
     ended_ms = now_ms if one.ended_ms is None else one.ended_ms
     return IncidentRow(
         id=one.id,
-        cause=cause_word(language, one.cause.value),
+        cause=cause_says(language.value, one.cause.value),
         severity=one.severity,
         began=formats.moment(language, one.began_ms, now_ms, inventory.timezone),
         lasted=formats.span(language, ended_ms - one.began_ms),
@@ -362,6 +357,6 @@ def _outage(one: Outage, inventory: Inventory, now_ms: int, language: Language) 
         lasted=formats.span(language, ended_ms - one.began_ms),
         open=one.ended_ms is None,
         circuit=one.circuit,
-        cause=cause_word(language, one.cause.value),
+        cause=cause_says(language.value, one.cause.value),
         confidence=word(language, f"confidence.{one.confidence.value}"),
     )

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from rich.text import Text
 
-from alerts.words import CAUSES
+from alerts.words import cause_says
 from collector.formats import ago, clock, milliseconds, moment, percent, span
 from collector.top.words import WORDS
 from collector.words import say
 from inventory.model import Language
+from tabuah.speech import instant_ms
 
 Json = Mapping[str, Any]
 
@@ -49,13 +49,8 @@ class Reader(NamedTuple):
         return Text(say(self.language, f"state.{state}"), style=COLOURS[state])
 
     def cause(self, cause: str | None) -> str:
-        """Return a cause's words; the API's own for one that is newer than this program."""
-        return "" if cause is None else CAUSES[self.language.value].get(cause, cause)
-
-
-def instant_ms(text: str) -> int:
-    """Return the milliseconds of an RFC 3339 time."""
-    return round(datetime.fromisoformat(text).timestamp() * 1000)
+        """Return a cause's words, none for none."""
+        return "" if cause is None else cause_says(self.language.value, cause)
 
 
 def ordered(offices: Iterable[Json]) -> list[Json]:

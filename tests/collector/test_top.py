@@ -8,10 +8,11 @@ from collector.top import view
 from collector.top.view import Depth, Reader
 from collector.top.words import WORDS
 from inventory.model import DEFAULT_ZONE, Language
+from tabuah.speech import instant_ms
 
 INDONESIAN = Reader(Language.INDONESIAN, DEFAULT_ZONE)
 ENGLISH = Reader(Language.ENGLISH, DEFAULT_ZONE)
-NOW = view.instant_ms("2026-11-24T07:00:00.000Z")
+NOW = instant_ms("2026-11-24T07:00:00.000Z")
 
 
 def office(code: str, state: str, since: str | None, **more: Any) -> dict[str, Any]:
